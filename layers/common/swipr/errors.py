@@ -1,0 +1,69 @@
+"""What can go wrong, as a tree.
+
+SwiprError
+├── InputError            a person or client sent something unusable; names the field and the next step
+├── NotFoundError         no such thing, or not yours
+├── ConflictError         the thing changed meanwhile; read it again
+├── SessionBusyError      this very session is being run elsewhere; deliver it again later
+├── DeckError
+│   ├── DeckUnavailableError   try later (`wait_until` if the deck said when)
+│   └── DeckRefusedError       do not try again until its owner has done something
+├── PhotoError            one photo is unusable; costs that photo only
+├── ModelError            a backbone, head or judge answer is unusable
+└── LabelError            a label cannot be stored or learned from
+"""
+
+from datetime import datetime
+
+
+class SwiprError(Exception):
+    """Any failure that Swipr foresees."""
+
+
+class InputError(SwiprError):
+    """`field` is unusable; the message says why and what to send instead."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
+class NotFoundError(SwiprError):
+    pass
+
+
+class ConflictError(SwiprError):
+    pass
+
+
+class SessionBusyError(SwiprError):
+    pass
+
+
+class DeckError(SwiprError):
+    pass
+
+
+class DeckUnavailableError(DeckError):
+    """The deck cannot be read now; `wait_until` (aware UTC) is the deck's own word, if it gave one."""
+
+    def __init__(self, message: str, wait_until: datetime | None = None) -> None:
+        super().__init__(message)
+        self.wait_until = wait_until
+
+
+class DeckRefusedError(DeckError):
+    """The deck refuses this user; the message is in plain words and names the next step."""
+
+
+class PhotoError(SwiprError):
+    pass
+
+
+class ModelError(SwiprError):
+    pass
+
+
+class LabelError(SwiprError):
+    pass

@@ -1,0 +1,297 @@
+"""Values that cross a boundary: stored records, queue messages, what decks and handlers exchange.
+
+All are frozen; a change is a new value (`model_copy`). Times are aware UTC and end in `_at` or `_until`.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+
+Choice = Literal["like", "pass"]
+Verdict = Literal["like", "pass", "unsure"]
+
+#: `dry_run`, `unsure` and `failed` may become `pending`; `sent` and `unknown` are final.
+State = Literal["dry_run", "unsure", "failed", "pending", "sent", "unknown"]
+REOPENABLE: frozenset[State] = frozenset({"dry_run", "unsure", "failed"})
+
+UserId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
+CardId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}:[^\s/\\]{1,200}$")]
+
+
+class Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# --- decks -----------------------------------------------------------------------------------------
+
+
+class Photo(Value):
+    """One photo as its deck names it. `url` may be signed and expire; it is never stored or logged."""
+
+    photo_id: str
+    url: str = Field(repr=False)
+
+
+class Card(Value):
+    """One profile, or one photo of a folder, in the deck's order of photos."""
+
+    card_id: CardId
+    name: str = ""
+    age: int | None = None
+    bio: str = Field(default="", repr=False)
+    distance_km: float | None = None
+    photos: tuple[Photo, ...] = ()
+    echo: dict[str, str] = Field(default_factory=dict, repr=False)
+    """What the deck wants back with a like or pass, opaque to everybody else."""
+
+
+class Offer(Value):
+    """What a deck offered when asked once. `wait_until` is the deck's own word; no cards = nothing left."""
+
+    cards: tuple[Card, ...] = ()
+    wait_until: AwareDatetime | None = None
+
+
+class Answer(Value):
+    """What became of one like or pass.
+
+    `sent`: the deck counted it. `failed`: known not to have counted. `unknown`: nobody can tell.
+    `wait_until`: the deck allows no more before then. `refused`: plain words why it allows none at all.
+    """
+
+    state: Literal["sent", "failed", "unknown"]
+    detail: str = ""
+    match_id: str | None = None
+    wait_until: AwareDatetime | None = None
+    refused: str | None = None
+
+
+class Match(Value):
+    match_id: str
+    card_id: CardId
+    matched_at: AwareDatetime | None = None
+
+
+# --- users -----------------------------------------------------------------------------------------
+
+
+class UserSettings(Value):
+    """What a user may choose. Limits are promises: see `swiping`."""
+
+    time_zone: str = "UTC"
+    likes_per_day: int = Field(default=20, ge=0, le=1000)
+    swipes_per_session: int = Field(default=12, ge=1, le=100)
+    session_every_s: int = Field(default=900, ge=5, le=86_400)
+    pacing_s: float = Field(default=2.0, ge=0, le=30)
+    unsure: Literal["ask", "pass", "act"] = "ask"
+    wish: Literal["balanced", "precision"] = "balanced"
+    precision_at_least: float = Field(default=0.8, ge=0.5, le=0.99)
+    card_rule: Literal["mean", "any", "best_weighted"] = "mean"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"{name!r} is no IANA time zone, for example Europe/Berlin") from error
+        return name
+
+
+class Lease(Value):
+    """The right to run one user's session: who, until when, and a fence that only ever grows."""
+
+    owner: str
+    until: AwareDatetime
+    fence: int
+
+
+class InFlight(Value):
+    """The one action that has begun and whose answer is not stored yet."""
+
+    card_id: CardId
+    action: Choice
+    fence: int
+    begun_at: AwareDatetime
+
+
+class Status(Value):
+    """What the user reads about the deck and the last session, in plain words."""
+
+    code: Literal[
+        "ready", "running", "done", "dry_run_unchanged", "deck_empty", "deck_waits", "deck_unavailable",
+        "refused", "held_cards", "budget_spent", "untaught", "nothing_new", "off",
+    ]  # fmt: skip
+    text: str
+    at: AwareDatetime
+
+
+class SessionReport(Value):
+    """What one session did; counts are of cards unless the name says otherwise."""
+
+    session_id: str
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
+    outcome: str
+    deck: str
+    acting: bool
+    cards: int = 0
+    filtered: int = 0
+    liked: int = 0
+    passed: int = 0
+    unsure: int = 0
+    unknown: int = 0
+    failed: int = 0
+    matches: int = 0
+    photos: int = 0
+    photo_errors: int = 0
+    judge_ms: float = 0.0
+    """Time spent in the judge, milliseconds, all photos together."""
+    cost_microusd: float = 0.0
+
+
+class User(Value):
+    user_id: UserId
+    enabled: bool = False
+    deck: str = "tinder"
+    acting_on: str | None = None
+    """The deck this user allowed to act on; anything else than `deck` is a dry run."""
+    settings: UserSettings = UserSettings()
+    settings_revision: int = 0
+    next_due_at: AwareDatetime | None = None
+    deck_wait_until: AwareDatetime | None = None
+    deck_token: bytes | None = Field(default=None, repr=False)
+    """Sealed by Secrets with the context user + deck."""
+    switched_at: AwareDatetime | None = None
+    status: Status | None = None
+
+    lease: Lease | None = None
+    fence: int = 0
+    in_flight: InFlight | None = None
+    session_id: str | None = None
+    session_swipes: int = 0
+    session_ended: bool = True
+
+    budget_day: date | None = None
+    budget_zone: str = "UTC"
+    likes_today: int = 0
+    held: tuple[CardId, ...] = ()
+    """Cards that wait for the user's own answer, oldest first."""
+
+    champion: int | None = None
+    previous: int | None = None
+    recent_sessions: tuple[SessionReport, ...] = ()
+    """Newest first."""
+
+    @property
+    def acting(self) -> bool:
+        return self.acting_on == self.deck
+
+
+class DueUser(Value):
+    user_id: UserId
+    due_at: AwareDatetime
+
+
+class SwipeSession(Value):
+    """Queue message: run the session of one user's slot. The id is the slot, so the same slot is one session."""
+
+    version: Literal[1] = 1
+    user_id: UserId
+    due_at: AwareDatetime
+
+    @property
+    def session_id(self) -> str:
+        return self.due_at.strftime("%Y%m%dT%H%M%S.%f")
+
+
+class RefitRequest(Value):
+    """Queue message: this user's labels changed."""
+
+    version: Literal[1] = 1
+    user_id: UserId
+
+
+# --- decisions, labels, models ------------------------------------------------------------------------
+
+
+class BlobRange(Value):
+    """Bytes `first` to `last` (both included) of a stored object."""
+
+    key: str
+    first: int = Field(ge=0)
+    last: int = Field(ge=0)
+
+
+class Decision(Value):
+    """A recorded verdict: what was seen, by which model, why, and what the deck answered."""
+
+    user_id: UserId
+    card_id: CardId
+    session_id: str
+    name: str = ""
+    verdict: Verdict
+    reason: str
+    state: State
+    score: float | None = None
+    photo_scores: tuple[float | None, ...] = ()
+    threshold: float | None = None
+    model_version: int | None = None
+    backbone: str | None = None
+    photos: tuple[BlobRange, ...] = ()
+    features: BlobRange | None = None
+    """Float16 little-endian mean of the photos' features, one row."""
+    filtered: bool = False
+    match_id: str | None = None
+    detail: str = ""
+    decided_at: AwareDatetime
+    acted_at: AwareDatetime | None = None
+    expires_at: AwareDatetime
+
+
+class Label(Value):
+    """A person's own judgement of a card."""
+
+    user_id: UserId
+    card_id: CardId
+    choice: Choice
+    source: Literal["correction", "taught", "asked", "upload"] = "taught"
+    chosen_by: str = "person"
+    """How this card came to be asked about: `person`, `diverse`, `uncertain`, `random`, `recheck`."""
+    labelled_at: AwareDatetime
+    backbone: str
+    """sha256 of the backbone that made `features`."""
+    features: bytes = Field(default=b"", repr=False)
+    """Float16 little-endian, one row: the mean of the card's photos' features."""
+
+
+class ModelVersion(Value):
+    """One trained head. `head` is the binary of `heads`; `sha256` is of those bytes."""
+
+    user_id: UserId
+    version: int = Field(ge=1)
+    head: bytes = Field(repr=False)
+    sha256: str
+    backbone: str
+    labels: int
+    likes: int
+    labels_hash: str
+    penalty: float
+    metrics: dict[str, float] = Field(default_factory=dict)
+    code: str
+    created_at: AwareDatetime
+
+
+def is_final(state: State) -> bool:
+    return state in ("sent", "unknown")
+
+
+def utc(value: datetime) -> datetime:
+    """The same instant in UTC; raises ValueError for a naive time."""
+    if value.tzinfo is None:
+        raise ValueError("a time without a zone")
+    from datetime import UTC
+
+    return value.astimezone(UTC)

@@ -1,0 +1,46 @@
+"""The only reader of the environment. `template.yaml` sets exactly these; a test compares the two."""
+
+import os
+from functools import cache
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class Settings(BaseModel):
+    """Names of resources and installation-wide values. Per-user choices live in the users table.
+
+    Each field is read from the variable of its name in capitals, for example `users_table` from `USERS_TABLE`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    swipr_world: str = "swipr.aws"
+    users_table: str
+    decisions_table: str
+    acted_table: str
+    labels_table: str
+    models_table: str
+    bucket: str
+    key_id: str
+    sessions_queue_url: str = ""
+    refits_queue_url: str = ""
+    judge_function: str = ""
+    tinder_api: str = "https://api.gotinder.com"
+    tinder_photo_hosts: str = ".gotinder.com"
+    """Comma-separated host suffixes photos may be fetched from."""
+    simulator_api: str = ""
+    """Where the deck `simulator` is, if there is one."""
+    console_dir: str = "/opt/python/console"
+    decision_days: int = Field(default=30, ge=1, le=365)
+    session_photo_days: int = Field(default=7, ge=1, le=30)
+
+
+@cache
+def load() -> Settings:
+    """Raises ValueError naming each variable that is missing or wrong."""
+    present = {name: os.environ[name.upper()] for name in Settings.model_fields if name.upper() in os.environ}
+    try:
+        return Settings.model_validate(present)
+    except ValidationError as error:
+        wrong = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        raise ValueError(f"settings: {wrong}") from None
