@@ -62,11 +62,12 @@ def unpack(data: bytes) -> Head:
     body, checksum = data[:-_SUM_BYTES], data[-_SUM_BYTES:]
     if hashlib.sha256(body).digest() != checksum:
         raise ModelError("the head's checksum does not match its bytes")
-    _, dimensions, backbone, *numbers = _FIXED.unpack_from(body)
+    _, dimensions, backbone, bias, slope, intercept, threshold, low, high = _FIXED.unpack_from(body)
+    numbers = (bias, slope, intercept, threshold, low, high)
     weights = body[_FIXED.size :]
     if len(weights) != 4 * dimensions or not all(map(math.isfinite, numbers)):
         raise ModelError("the head's parts do not fit together")
-    return Head(backbone.hex(), *numbers, weights)
+    return Head(backbone.hex(), bias, slope, intercept, threshold, low, high, weights)
 
 
 def weight_vector(head: Head) -> "np.ndarray":

@@ -3,7 +3,7 @@
 All are frozen; a change is a new value (`model_copy`). Times are aware UTC and end in `_at` or `_until`.
 """
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -122,7 +122,7 @@ class Status(Value):
 
     code: Literal[
         "ready", "running", "done", "dry_run_unchanged", "deck_empty", "deck_waits", "deck_unavailable",
-        "refused", "held_cards", "budget_spent", "untaught", "nothing_new", "off",
+        "judge_failed", "refused", "held_cards", "budget_spent", "untaught", "nothing_new", "off",
     ]  # fmt: skip
     text: str
     at: AwareDatetime
@@ -286,12 +286,3 @@ class ModelVersion(Value):
 
 def is_final(state: State) -> bool:
     return state in ("sent", "unknown")
-
-
-def utc(value: datetime) -> datetime:
-    """The same instant in UTC; raises ValueError for a naive time."""
-    if value.tzinfo is None:
-        raise ValueError("a time without a zone")
-    from datetime import UTC
-
-    return value.astimezone(UTC)

@@ -73,6 +73,9 @@ class Store(Protocol):
     def set_champion(self, user_id: str, version: int, *, expected: int | None) -> bool:
         """Point at another model version if the pointer still is `expected`; the old one becomes previous."""
 
+    def wake(self, user_id: str, *, at: datetime) -> bool:
+        """Make an enabled user who is not due at all due at once, but not before `deck_wait_until`; else False."""
+
     # schedule
     def due_users(self, at: datetime, *, limit: int) -> Sequence[DueUser]:
         """Enabled users with `next_due_at <= at`, earliest first within what the index gives."""
@@ -81,9 +84,7 @@ class Store(Protocol):
         """Advance `next_due_at` if the user is enabled and it still is `due.due_at`."""
 
     # one session per user
-    def take_lease(
-        self, session: SwipeSession, *, owner: str, at: datetime, until: datetime
-    ) -> Lease | LeaseRefusal:
+    def take_lease(self, session: SwipeSession, *, owner: str, at: datetime, until: datetime) -> Lease | LeaseRefusal:
         """Take the user's lease, raising the fence, if none is held or it ended by `at`.
 
         A new session id resets `session_swipes`; the same id goes on counting. A disabled user gets a lease too,

@@ -30,6 +30,8 @@ class Settings(BaseModel):
     """Comma-separated host suffixes photos may be fetched from."""
     simulator_api: str = ""
     """Where the deck `simulator` is, if there is one."""
+    code_version: str = "unknown"
+    """Which code fitted a model; part of its lineage."""
     console_dir: str = "/opt/python/console"
     decision_days: int = Field(default=30, ge=1, le=365)
     session_photo_days: int = Field(default=7, ge=1, le=30)

@@ -1,0 +1,127 @@
+"""Composition root: one cached builder per function, and the only place that knows which world this is.
+
+The world is the module named by `SWIPR_WORLD` (`swipr.aws` by default): its `store`, `blobs`, `queue`, `secrets` and
+`judge` take the Settings and return the adapters. Heavy imports stay inside the builders that need them.
+"""
+
+import importlib
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
+
+from swipr import settings
+from swipr.errors import DeckRefusedError
+from swipr.judging import Judge
+from swipr.models import SessionReport, SwipeSession, User
+from swipr.planning import Parts
+from swipr.ports import Blobs, Queue, Secrets, Store
+from swipr.session import run_session
+from swipr.settings import Settings
+from swipr.swiping import Deck, tick
+
+if TYPE_CHECKING:
+    from swipr.api import Api
+    from swipr.feedback import Feedback
+
+
+class World(Protocol):
+    """What a world's module offers."""
+
+    def store(self, settings: Settings, /) -> Store: ...
+    def blobs(self, settings: Settings, /) -> Blobs: ...
+    def queue(self, settings: Settings, /) -> Queue: ...
+    def secrets(self, settings: Settings, /) -> Secrets: ...
+    def judge(self, settings: Settings, /) -> Judge: ...
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@cache
+def world() -> World:
+    module: World = importlib.import_module(settings.load().swipr_world)
+    return module
+
+
+def forget() -> None:
+    """Forget everything built, so that another world can be set up in this process."""
+    for built in (settings.load, world, ticker, session_runner, api, feedback):
+        built.cache_clear()
+
+
+@cache
+def ticker() -> Callable[[], int]:
+    """Queue the sessions that are due now."""
+    store, queue = world().store(settings.load()), world().queue(settings.load())
+    return lambda: tick(store, queue, at=now())
+
+
+@cache
+def session_runner() -> Callable[[SwipeSession, str, Callable[[], float]], SessionReport | None]:
+    """`run_session` with everything but the message, its owner and the time left filled in."""
+    chosen = settings.load()
+    secrets = world().secrets(chosen)
+    parts = Parts(
+        store=world().store(chosen),
+        blobs=world().blobs(chosen),
+        secrets=secrets,
+        judge=world().judge(chosen),
+        deck_of=lambda user: deck_of(user, chosen, secrets),
+        now=now,
+        sleep=time.sleep,
+        decision_days=chosen.decision_days,
+    )
+    return lambda message, owner, time_left_s: run_session(message, parts, owner=owner, time_left_s=time_left_s)
+
+
+def decks(chosen: Settings) -> Mapping[str, str]:
+    """The decks of this install by name, and where each is: never a user's choice."""
+    known = {"tinder": chosen.tinder_api, "simulator": chosen.simulator_api}
+    return {name: address for name, address in known.items() if address}
+
+
+def deck_of(user: User, chosen: Settings, secrets: Secrets) -> Deck:
+    """Open the user's deck with the user's own token. Raises DeckRefusedError with the next step."""
+    from swipr.decks.tinder import TinderDeck
+
+    address = decks(chosen).get(user.deck)
+    if address is None:
+        raise DeckRefusedError(f"The deck {user.deck!r} does not exist here: connect another one.")
+    if user.deck_token is None:
+        raise DeckRefusedError("The deck has no token: paste one.")
+    token = secrets.open(user.deck_token, context={"user": user.user_id, "deck": user.deck}).decode()
+    hosts = tuple(host.strip() for host in chosen.tinder_photo_hosts.split(",") if host.strip())
+    return TinderDeck(user.deck, address, token, photo_hosts=hosts, now=now, sleep=time.sleep)
+
+
+@cache
+def api() -> "Api":
+    from swipr.api import Api
+
+    chosen = settings.load()
+    return Api(
+        store=world().store(chosen),
+        blobs=world().blobs(chosen),
+        queue=world().queue(chosen),
+        secrets=world().secrets(chosen),
+        judge=world().judge(chosen),
+        decks=tuple(decks(chosen)),
+        now=now,
+    )
+
+
+@cache
+def feedback() -> "Feedback":
+    from swipr.feedback import Feedback
+
+    chosen = settings.load()
+    return Feedback(
+        store=world().store(chosen),
+        blobs=world().blobs(chosen),
+        queue=world().queue(chosen),
+        code=chosen.code_version,
+        now=now,
+    )

@@ -1,0 +1,141 @@
+"""Fetch a session's photos, keep them in one object, have them judged, and rule on each card."""
+
+import base64
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from swipr.errors import ModelError, PhotoError
+from swipr.heads import unpack
+from swipr.judging import CardRule, Judge, JudgeAnswer, JudgedPhoto, PhotoSource, Ruling, rule_on_card
+from swipr.models import BlobRange, Card, ModelVersion, Photo
+from swipr.ports import Blobs
+from swipr.session_photos import join_rows, mean_row, zip_photos
+
+#: Waiting costs more than computing: fetch many at once.
+FETCHES_AT_ONCE = 8
+#: Per call of the judge: its answer stays far below 6 MB, and the request fee is a few per cent.
+PHOTOS_PER_CALL = 60
+#: The judge reads the photos at once; an address need not live longer.
+ADDRESS_EXPIRES_S = 300
+
+
+@dataclass(frozen=True)
+class JudgedCard:
+    """`ruling` is None if none of the card's photos could be read."""
+
+    card: Card
+    model: ModelVersion
+    ruling: Ruling | None
+    photos: tuple[BlobRange, ...]
+    features: BlobRange | None
+
+    @property
+    def threshold(self) -> float:
+        return unpack(self.model.head).threshold
+
+    @property
+    def above_line(self) -> bool:
+        return self.ruling is not None and self.ruling.score >= self.threshold
+
+
+@dataclass(frozen=True)
+class JudgedCards:
+    """Cards in the order asked; those of which no photo could be fetched are left out. Milliseconds in the judge."""
+
+    cards: list[JudgedCard]
+    photos: int = 0
+    photo_errors: int = 0
+    judge_ms: float = 0.0
+    judge_calls: int = 0
+
+
+def judge_cards(
+    cards: Sequence[Card],
+    fetch: Callable[[Photo], bytes],
+    *,
+    judge: Judge,
+    blobs: Blobs,
+    model: ModelVersion,
+    rule: CardRule,
+    key: str,
+) -> JudgedCards:
+    """Judge the cards with the model; `key` names the kept objects `<key>.zip` and `<key>.features`.
+
+    Raises ModelError if the judge cannot answer or has another backbone than the model.
+    """
+    fetched = _fetch_all(cards, fetch)
+    missing = sum(len(card.photos) for card in cards) - sum(len(photos) for _, photos in fetched)
+    if not fetched:
+        return JudgedCards([], photo_errors=missing)
+    body, parts = zip_photos(f"{key}.zip", [photo for _, photos in fetched for photo in photos])
+    blobs.put(f"{key}.zip", body, content_type="application/zip")
+    answers = _judge_parts(parts, f"{key}.zip", judge, blobs, model)
+    judged_photos = [photo for answer in answers for photo in answer["photos"]]
+    judged = list(_rule(fetched, parts, judged_photos, model, rule))
+    rows = {card.card.card_id: row for card, row in judged if row}
+    placed: dict[str, BlobRange] = {}
+    if rows:
+        joined, placed = join_rows(f"{key}.features", rows)
+        blobs.put(f"{key}.features", joined)
+    return JudgedCards(
+        cards=[replace(card, features=placed.get(card.card.card_id)) for card, _ in judged],
+        photos=len(parts),
+        photo_errors=missing + sum("error" in photo for photo in judged_photos),
+        judge_ms=sum(answer["ms"] for answer in answers),
+        judge_calls=len(answers),
+    )
+
+
+def _fetch_all(cards: Sequence[Card], fetch: Callable[[Photo], bytes]) -> list[tuple[Card, list[bytes]]]:
+    def try_fetch(photo: Photo) -> bytes | None:
+        try:
+            return fetch(photo) or None
+        except PhotoError:
+            return None
+
+    with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:
+        results = pool.map(try_fetch, [photo for card in cards for photo in card.photos])
+        fetched = [(card, [body for _ in card.photos if (body := next(results))]) for card in cards]
+    return [(card, photos) for card, photos in fetched if photos]
+
+
+def _judge_parts(
+    parts: Sequence[BlobRange], key: str, judge: Judge, blobs: Blobs, model: ModelVersion
+) -> list[JudgeAnswer]:
+    url = blobs.presign_get(key, expires_s=ADDRESS_EXPIRES_S)
+    heads = [base64.b64encode(model.head).decode()]
+    sources = [
+        PhotoSource(id=str(number), url=url, first=part.first, last=part.last) for number, part in enumerate(parts)
+    ]
+    answers = []
+    for start in range(0, len(sources), PHOTOS_PER_CALL):
+        chunk = sources[start : start + PHOTOS_PER_CALL]
+        answer = judge({"photos": chunk, "heads": heads})
+        if answer["backbone"] != model.backbone:
+            raise ModelError("the model was taught with another backbone than the judge has")
+        if [photo["id"] for photo in answer["photos"]] != [source["id"] for source in chunk]:
+            raise ModelError("the judge answered for other photos than it was asked about")
+        answers.append(answer)
+    return answers
+
+
+def _rule(
+    fetched: Sequence[tuple[Card, list[bytes]]],
+    parts: Sequence[BlobRange],
+    judged_photos: Sequence[JudgedPhoto],
+    model: ModelVersion,
+    rule: CardRule,
+) -> Iterator[tuple[JudgedCard, bytes]]:
+    """Each card with its mean row of features (empty if none of its photos could be read)."""
+    head = unpack(model.head)
+    start = 0
+    for card, photos in fetched:
+        own = slice(start, start + len(photos))
+        start += len(photos)
+        answers = judged_photos[own]
+        logits = [photo["logits"][0] if "logits" in photo else None for photo in answers]
+        readable = any(logit is not None for logit in logits)
+        ruling = rule_on_card(head, logits, rule) if readable else None
+        rows = [base64.b64decode(photo["features"]) for photo in answers if "features" in photo]
+        yield JudgedCard(card, model, ruling, tuple(parts[own]), None), mean_row(rows) if rows else b""

@@ -1,0 +1,128 @@
+"""A person's labels: stored with the features they teach by, taken back, and what they set going."""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from swipr.errors import InputError, NotFoundError
+from swipr.judging import Judge, PhotoSource
+from swipr.models import CardId, Choice, Label, RefitRequest, Value
+from swipr.ports import Blobs, Queue, Store
+from swipr.session_photos import mean_row
+
+
+class NewLabel(Value):
+    """One label as a client sends it: of a decided card by its id, or of photos sent along (base64)."""
+
+    choice: Choice
+    card_id: CardId | None = None
+    photos: Annotated[tuple[str, ...], Field(max_length=9)] = ()
+    source: Literal["correction", "taught", "asked"] = "taught"
+    chosen_by: Literal["person", "diverse", "uncertain", "random", "recheck"] = "person"
+
+
+class NewLabels(Value):
+    labels: Annotated[tuple[NewLabel, ...], Field(min_length=1, max_length=100)]
+
+
+@dataclass(frozen=True)
+class Labelling:
+    store: Store
+    blobs: Blobs
+    queue: Queue
+    judge: Judge
+    now: Callable[[], datetime]
+
+    def add(self, user_id: str, new: NewLabels) -> list[Label]:
+        """Store the labels, then ask for a refit; nothing is stored unless all can be.
+
+        Raises InputError naming the label that cannot be learned from.
+        """
+        embedded = self._embed(new.labels)
+        labels = [self._label(user_id, number, label, embedded) for number, label in enumerate(new.labels)]
+        for label in labels:
+            self.store.put_label(label)
+        self._set_going(user_id)
+        return labels
+
+    def take_back(self, user_id: str, card_id: str) -> Label:
+        """Remove the label and ask for a refit. Raises NotFoundError."""
+        label = self.store.delete_label(user_id, card_id)
+        if label is None:
+            raise NotFoundError("there is no label of this card")
+        self._set_going(user_id)
+        return label
+
+    def _set_going(self, user_id: str) -> None:
+        self.queue.ask_refit(RefitRequest(user_id=user_id))
+        user = self.store.user(user_id)
+        if user is not None and user.status is not None and user.status.code == "held_cards":
+            self.store.wake(user_id, at=self.now())
+
+    def _label(self, user_id: str, number: int, new: NewLabel, embedded: dict[int, tuple[str, bytes]]) -> Label:
+        if new.photos:
+            backbone, features = embedded[number]
+            digest = hashlib.sha256("\n".join(new.photos).encode()).hexdigest()
+            card_id, source = new.card_id or f"upload:{digest[:32]}", new.source
+        else:
+            card_id, backbone, features = self._of_decision(user_id, number, new)
+            source = "correction"
+        return Label(
+            user_id=user_id,
+            card_id=card_id,
+            choice=new.choice,
+            source=source,
+            chosen_by=new.chosen_by,
+            labelled_at=self.now(),
+            backbone=backbone,
+            features=features,
+        )
+
+    def _of_decision(self, user_id: str, number: int, new: NewLabel) -> tuple[str, str, bytes]:
+        field = f"labels[{number}].card_id"
+        if new.card_id is None:
+            raise InputError(field, "name a card that was decided, or send its photos")
+        decision = self.store.decision(user_id, new.card_id, at=self.now())
+        if decision is None:
+            raise InputError(field, "this card has not been decided, or too long ago; send its photos")
+        if decision.features is None or decision.backbone is None:
+            raise InputError(field, "its photos were never seen, so nothing can be learned from it; send them")
+        try:
+            return new.card_id, decision.backbone, self.blobs.get_range(decision.features)
+        except NotFoundError:
+            raise InputError(field, "what was seen of it has expired; send its photos") from None
+
+    def _embed(self, labels: Sequence[NewLabel]) -> dict[int, tuple[str, bytes]]:
+        """Backbone and mean features of each label that brings photos, by its place."""
+        sources = [
+            PhotoSource(id=f"labels[{number}].photos[{place}]", data=photo)
+            for number, label in enumerate(labels)
+            for place, photo in enumerate(label.photos)
+        ]
+        for source in sources:
+            check_base64(source["id"], source["data"])
+        if not sources:
+            return {}
+        answer = self.judge({"photos": sources, "heads": []})
+        rows: dict[int, list[bytes]] = {}
+        for source, photo in zip(sources, answer["photos"], strict=True):
+            if "error" in photo:
+                raise InputError(source["id"], photo["error"])
+            number = int(source["id"].split("]")[0].removeprefix("labels["))
+            rows.setdefault(number, []).append(base64.b64decode(photo["features"]))
+        return {number: (answer["backbone"], mean_row(own)) for number, own in rows.items()}
+
+
+def check_base64(field: str, text: str) -> None:
+    """Raises InputError unless the text is base64 of something."""
+    try:
+        if not base64.b64decode(text, validate=True):
+            raise InputError(field, "is empty; send a JPEG, PNG or WebP as base64")
+    except binascii.Error:
+        raise InputError(field, "is not base64; send a JPEG, PNG or WebP as base64") from None

@@ -1,0 +1,65 @@
+"""How good scores are: from left-out scores only, never from what was learned on."""
+
+import math
+
+import numpy as np
+
+Z_95 = 1.96  # standard deviations of a two-sided 95 % interval
+
+
+def measure(scores: np.ndarray, liked: np.ndarray, threshold: float) -> dict[str, float]:
+    """Metrics of scores (n,) against bool (n,); `majority` is the accuracy of always giving the commoner answer."""
+    said = scores >= threshold
+    hits = int((said & liked).sum())
+    area = auc(scores, liked)
+    margin = Z_95 * _auc_error(area, int(liked.sum()), int((~liked).sum()))
+    return {
+        "auc": area,
+        "auc_low": max(0.0, area - margin),
+        "auc_high": min(1.0, area + margin),
+        "accuracy": float((said == liked).mean()),
+        "precision": hits / max(1, int(said.sum())),
+        "recall": hits / max(1, int(liked.sum())),
+        "log_loss": log_loss(scores, liked),
+        "calibration_error": calibration_error(scores, liked),
+        "majority": float(max(liked.mean(), 1 - liked.mean())),
+    }
+
+
+def auc(scores: np.ndarray, liked: np.ndarray) -> float:
+    """How often a like scores above a pass, ties half; 0.5 if one kind is missing."""
+    likes, passes = scores[liked], np.sort(scores[~liked])
+    if not len(likes) or not len(passes):
+        return 0.5
+    below = np.searchsorted(passes, likes, "left") + np.searchsorted(passes, likes, "right")
+    return float(below.mean() / 2 / len(passes))
+
+
+def log_loss(scores: np.ndarray, liked: np.ndarray) -> float:
+    right = np.where(liked, scores, 1 - scores)
+    return float(-np.log(np.maximum(right, 1e-12)).mean())
+
+
+def calibration_error(scores: np.ndarray, liked: np.ndarray) -> float:
+    """Mean distance between score and share of likes over up to ten equally filled bins."""
+    bins = np.array_split(np.argsort(scores, kind="stable"), min(10, max(2, len(scores) // 10)))
+    gaps = [len(part) * abs(float(scores[part].mean() - liked[part].mean())) for part in bins if len(part)]
+    return sum(gaps) / len(scores)
+
+
+def curve(scores: np.ndarray, liked: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Thresholds between neighbouring scores, from low to high, with precision and recall at each."""
+    values = np.unique(scores)
+    lines = np.concatenate([[values[0]], (values[1:] + values[:-1]) / 2])
+    said = len(scores) - np.searchsorted(np.sort(scores), lines)
+    hits = int(liked.sum()) - np.searchsorted(np.sort(scores[liked]), lines)
+    return lines, hits / np.maximum(said, 1), hits / max(1, int(liked.sum()))
+
+
+def _auc_error(area: float, likes: int, passes: int) -> float:
+    """Standard error after Hanley and McNeil, Radiology 1982."""
+    if not likes or not passes:
+        return 0.5
+    one, two = area / (2 - area), 2 * area**2 / (1 + area)
+    variance = area * (1 - area) + (likes - 1) * (one - area**2) + (passes - 1) * (two - area**2)
+    return math.sqrt(max(0.0, variance) / (likes * passes))

@@ -1,0 +1,326 @@
+"""Never twice, never over budget, never when off: a session that dies, comes twice, races and is switched off."""
+
+import random
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from local.blobs import FileBlobs
+from local.database import Database
+from local.secrets import AesSecrets
+from local.store import SqliteStore
+from swipr.errors import SessionBusyError
+from swipr.models import Answer, BlobRange, Label, Status, SwipeSession, User, UserSettings
+from swipr.planning import Parts
+from swipr.session import LEASE_S, run_session
+from swipr.swiping import tick
+from tests.doubles import BACKBONE, Clock, Crash, Crashes, FakeDeck, FakeJudge, model, seeded_cards
+
+SEEDS = range(20)
+USER = "ann"
+SWIPES = 4
+
+
+class Install:
+    """One user acting on a fake deck, over the real local store, blobs and secrets."""
+
+    def __init__(self, folder: Path, seed: int, *, cards: int = 6, budget: int | None = None) -> None:
+        self.seed = seed
+        self.clock = Clock()
+        folder.mkdir()
+        self.database = Database(folder / "swipr.db")
+        self.store = SqliteStore(self.database)
+        self.blobs = FileBlobs(folder / "blobs", sign_key=b"k" * 32, base_url=lambda: "http://x", now=self.clock.now)
+        self.secrets = AesSecrets(b"k" * 32)
+        self.deck = FakeDeck(seeded_cards(seed, cards))
+        self.deck.answers = self.seeded_answer
+        self.rng = random.Random(seed)
+        self.queued: list[SwipeSession] = []
+        self.on_sleep: Callable[[], None] = lambda: None
+        budget = 1 + seed % 3 if budget is None else budget
+        settings = UserSettings(likes_per_day=budget, swipes_per_session=SWIPES, pacing_s=1.0, session_every_s=600)
+        self.store.create_user(User(user_id=USER, deck="fake", settings=settings))
+        self.store.put_model(model(USER))
+        self.store.set_champion(USER, 1, expected=None)
+        self.store.set_acting(USER, acting_on="fake")
+        self.switch(True)
+
+    def seeded_answer(self, choice: str, card: object) -> Answer:
+        """Mostly sent, sometimes a match, sometimes not counted, sometimes nobody knows."""
+        draw = self.rng.random()
+        if draw < 0.1:
+            return Answer(state="failed", detail="not counted")
+        if draw < 0.2:
+            return Answer(state="unknown", detail="timed out")
+        return Answer(state="sent", match_id="m1" if choice == "like" and draw > 0.8 else None)
+
+    def switch(self, enabled: bool) -> None:
+        status = Status(code="ready" if enabled else "off", text="-", at=self.clock.now())
+        self.store.switch(USER, enabled=enabled, at=self.clock.now(), status=status)
+
+    def send_session(self, session: SwipeSession) -> None:
+        self.queued.append(session)
+
+    def ask_refit(self, request: object) -> None:
+        raise AssertionError("a session asks for no refit")
+
+    def tick(self) -> None:
+        tick(self.store, self, at=self.clock.now())
+
+    def parts(self, crashes: Crashes | None = None) -> Parts:
+        watch = (crashes or Crashes()).wrap
+        judge = FakeJudge(lambda url, first, last: self.blobs.get_range(self.range_of(url, first, last)))
+        deck = watch(self.deck)
+        return Parts(
+            store=watch(self.store),
+            blobs=watch(self.blobs),
+            secrets=self.secrets,
+            judge=watch(judge),
+            deck_of=lambda user: deck,
+            now=self.clock.now,
+            sleep=self.sleep,
+        )
+
+    def sleep(self, seconds: float) -> None:
+        self.clock.sleep(seconds)
+        self.on_sleep()
+
+    def range_of(self, url: str, first: int, last: int) -> BlobRange:
+        key = url.removeprefix("http://x/blobs/").split("?")[0]
+        return BlobRange(key=key, first=first, last=last)
+
+    def run(self, session: SwipeSession, crashes: Crashes | None = None) -> None:
+        run_session(session, self.parts(crashes), owner="test", time_left_s=lambda: 300.0)
+
+    def deliver(self, session: SwipeSession, crashes: Crashes | None = None) -> bool:
+        """Run as the queue does; True when it need not come again."""
+        try:
+            self.run(session, crashes)
+        except (Crash, SessionBusyError):
+            return False
+        return True
+
+    def run_to_rest(self) -> None:
+        """Deliver what is due, each slot, until a whole look finds nothing to do."""
+        for _ in range(12):
+            self.tick()
+            while self.queued:
+                self.deliver(self.queued.pop(0))
+            self.clock.sleep(601)
+
+    def check_promises(self, *, at_rest: bool = True) -> None:
+        user = self.store.user(USER)
+        assert user is not None
+        doubled = [card for card, likes in self.deck.likes.items() if likes > 1]
+        assert doubled == [], f"seed {self.seed}"
+        assert sum(self.deck.likes.values()) <= user.settings.likes_per_day, f"seed {self.seed}"
+        if at_rest:
+            decisions = self.store.decisions(USER, at=self.clock.now(), limit=100)
+            assert user.in_flight is None
+            assert [d.card_id for d in decisions if d.state == "pending"] == []
+            assert user.lease is None
+
+
+@pytest.fixture
+def install() -> Iterator[Callable[..., Install]]:
+    """Installs in memory where there is such a folder: processes die here, machines do not."""
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    opened: list[Install] = []
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+
+        def make(seed: int, **options: int) -> Install:
+            opened.append(Install(Path(folder, str(len(opened))), seed, **options))
+            return opened[-1]
+
+        yield make
+        for each in opened:
+            each.database.close()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_session_may_die_before_or_after_every_call(install: Callable[..., Install], seed: int) -> None:
+    whole = Crashes()
+    first = install(seed)
+    first.tick()
+    first.run(first.queued.pop(), whole)
+    first.check_promises(at_rest=False)
+    assert len(whole.calls) > 10
+
+    for at in range(1, len(whole.calls) + 1):
+        for after in (False, True):
+            world = install(seed)
+            world.tick()
+            session = world.queued.pop()
+            assert not world.deliver(session, Crashes(at, after=after)), f"call {at} never came"
+            world.check_promises(at_rest=False)
+            world.clock.sleep(LEASE_S + 1)
+            assert world.deliver(session)
+            assert world.deliver(session), "an ended session delivered again is done at once"
+            world.clock.sleep(601)
+            world.tick()
+            assert all(world.deliver(later) for later in world.queued)
+            world.check_promises()
+            world.database.close()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_crashed_install_swipes_its_deck_to_rest(install: Callable[..., Install], seed: int) -> None:
+    world = install(seed, cards=12, budget=4)
+    rng = random.Random(seed)
+    for _ in range(10):
+        world.tick()
+        while world.queued:
+            session = world.queued.pop(0)
+            if not world.deliver(session, Crashes(rng.randrange(1, 60), after=rng.random() < 0.5)):
+                world.clock.sleep(LEASE_S + 1)
+                world.deliver(session)
+        world.clock.sleep(601)
+    world.run_to_rest()
+
+    world.check_promises()
+
+
+def test_500_deliveries_doubled_shuffled_and_at_once(install: Callable[..., Install]) -> None:
+    delivered = 0
+    for seed in range(10):
+        world, rng = install(seed, cards=20, budget=5), random.Random(seed)
+        sessions: list[SwipeSession] = []
+        for _ in range(10):
+            world.tick()
+            world.clock.sleep(601)
+        sessions = [each for each in world.queued for _ in range(rng.randint(1, 5))]
+        sessions += rng.choices(world.queued, k=max(0, 50 - len(sessions)))
+        rng.shuffle(sessions)
+        while sessions:
+            at_once = [sessions.pop() for _ in range(min(len(sessions), rng.randint(1, 3)))]
+            threads = [threading.Thread(target=world.deliver, args=(session,)) for session in at_once]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            delivered += len(at_once)
+        world.queued.clear()
+        world.run_to_rest()
+        world.check_promises()
+        user = world.store.user(USER)
+        assert user is not None
+        assert all(report.liked + report.passed + report.filtered <= SWIPES for report in user.recent_sessions)
+    assert delivered >= 500
+
+
+def test_100_lease_races_have_one_winner(install: Callable[..., Install]) -> None:
+    world = install(1, cards=0)
+    for race in range(100):
+        sessions = [SwipeSession(user_id=USER, due_at=world.clock.now() + timedelta(seconds=i % 2)) for i in range(4)]
+        at, until = world.clock.now(), world.clock.now() + timedelta(seconds=LEASE_S)
+        won = []
+
+        def take(session: SwipeSession, at=at, until=until, won=won) -> None:
+            lease = world.store.take_lease(session, owner=str(session), at=at, until=until)
+            if not isinstance(lease, str):
+                won.append(lease.fence)
+
+        threads = [threading.Thread(target=take, args=(session,)) for session in sessions]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert len(won) == 1, f"race {race}"
+        world.clock.sleep(LEASE_S + 1)
+
+
+def test_an_owner_overtaken_while_the_deck_answers_acts_no_more(install: Callable[..., Install]) -> None:
+    world = install(4, cards=12, budget=12)
+    world.deck.answers = lambda choice, card: Answer(state="sent")
+    world.tick()
+    slow = world.queued.pop()
+    swiped: list[int] = []
+
+    def overtake() -> None:
+        """The slow owner's lease ends, and the next session runs."""
+        if not swiped:
+            swiped.append(0)
+            world.clock.sleep(601)
+            world.tick()
+            world.run(world.queued.pop())
+            swiped.append(world.deck.swipes())
+
+    world.deck.on_swipe = overtake
+    world.run(slow)
+
+    assert len(swiped) == 2
+    assert world.deck.swipes() == swiped[1] + 1, "only the call that was under way arrives"
+    world.check_promises()
+
+
+def test_an_owner_overtaken_between_two_swipes_acts_no_more(install: Callable[..., Install]) -> None:
+    world = install(4, cards=12, budget=12)
+    world.deck.answers = lambda choice, card: Answer(state="sent")
+    world.tick()
+    slow = world.queued.pop()
+
+    def overtake() -> None:
+        """The slow owner's lease ends, and another takes it without acting yet."""
+        world.clock.sleep(601)
+        later = SwipeSession(user_id=USER, due_at=world.clock.now())
+        until = world.clock.now() + timedelta(seconds=LEASE_S)
+        world.store.take_lease(later, owner="later", at=world.clock.now(), until=until)
+
+    world.on_sleep = overtake
+    world.run(slow)
+
+    assert world.deck.swipes() == 1
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_begins_after_the_switch_was_thrown_at_any_step(install: Callable[..., Install], seed: int) -> None:
+    whole = Crashes()
+    first = install(seed)
+    first.tick()
+    first.run(first.queued.pop(), whole)
+
+    for step in range(1, len(whole.calls) + 1):
+        world, crashes, begun_after = install(seed), Crashes(), []
+
+        def flip(name: str, world=world, crashes=crashes, begun_after=begun_after, step=step) -> None:
+            if len(crashes.calls) == step:
+                world.switch(False)
+                flight = world.store.user(USER).in_flight
+                begun_after.append(flight.card_id if flight else None)
+            elif len(crashes.calls) > step and name in ("FakeDeck.like", "FakeDeck.pass_"):
+                begun_after.append(name)
+
+        world.tick()
+        session = world.queued.pop()
+        crashes.on_call = flip
+        world.deliver(session, crashes)
+
+        in_flight, swipes = begun_after[0], begun_after[1:]
+        assert len(swipes) <= (1 if in_flight else 0), f"seed {seed}, step {step}: {swipes}"
+        world.clock.sleep(601)
+        world.tick()
+        assert world.queued == []
+        world.check_promises()
+        world.database.close()
+
+
+def test_a_label_given_during_a_session_is_kept(install: Callable[..., Install]) -> None:
+    world = install(2)
+    label = Label(
+        user_id=USER,
+        card_id="fake:0",
+        choice="pass",
+        labelled_at=world.clock.now(),
+        backbone=BACKBONE,
+        features=b"\0\0",
+    )
+    world.deck.on_swipe = lambda: world.store.put_label(label)
+    world.tick()
+    world.run(world.queued.pop())
+
+    assert world.store.label(USER, "fake:0") == label
