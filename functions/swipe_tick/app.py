@@ -3,6 +3,7 @@
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from swipr import bootstrap
 from swipr.models import SwipeSession
 from swipr.telemetry import logger

@@ -22,7 +22,7 @@ class Feedback:
         """Fit the user's head to the labels there are now; None if it is up to date or cannot be fitted yet."""
         from swipr.learning import refit
 
-        return refit(request.user_id, self.store, self.blobs, now=self.now, code=self.code)
+        return refit(request.user_id, self.store, self.blobs, now=self.now(), code=self.code)
 
     def take_upload(self, key: str, *, size: int, uploaded_at: datetime) -> None:
         """Take in a file of labels, then ask for a refit."""

@@ -23,7 +23,7 @@ class NewLabel(Value):
     choice: Choice
     card_id: CardId | None = None
     photos: Annotated[tuple[str, ...], Field(max_length=9)] = ()
-    source: Literal["correction", "taught", "asked"] = "taught"
+    source: Literal["correction", "taught", "asked"] | None = None
     chosen_by: Literal["person", "diverse", "uncertain", "random", "recheck"] = "person"
 
 
@@ -69,10 +69,10 @@ class Labelling:
         if new.photos:
             backbone, features = embedded[number]
             digest = hashlib.sha256("\n".join(new.photos).encode()).hexdigest()
-            card_id, source = new.card_id or f"upload:{digest[:32]}", new.source
+            card_id, source = new.card_id or f"upload:{digest[:32]}", new.source or "taught"
         else:
             card_id, backbone, features = self._of_decision(user_id, number, new)
-            source = "correction"
+            source = new.source or "correction"
         return Label(
             user_id=user_id,
             card_id=card_id,

@@ -1,0 +1,5 @@
+"""`python -m cli` is `swipr`."""
+
+from cli.main import app
+
+app()

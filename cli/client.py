@@ -1,0 +1,83 @@
+"""Swipr's API over HTTP, as the command line and the demo use it."""
+
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from local.runner import read_runtime_file
+
+TIMEOUT_S = 30
+Json = dict[str, Any]
+
+
+class ClientError(Exception):
+    """The API said no, or nobody answered; the message says why and what to do."""
+
+
+class Client:
+    """Calls as one user. Raises ClientError for anything but a 2xx answer."""
+
+    def __init__(self, address: str, one_use_token: str) -> None:
+        self._address = address
+        self._session = requests.Session()
+        self._session.trust_env = False  # loopback needs no proxy
+        granted = self._call("POST", "/local/token", json={"token": one_use_token})
+        self._authorize(granted)
+
+    def get(self, path: str, **query: str | int) -> Json:
+        return self._call("GET", path, params=query)
+
+    def put(self, path: str, body: Json) -> Json:
+        return self._call("PUT", path, json=body)
+
+    def post(self, path: str, body: Json) -> Json:
+        return self._call("POST", path, json=body)
+
+    def renew(self) -> None:
+        """Get a fresh access token; good ones last an hour."""
+        self._authorize(self._call("POST", "/local/renew"))
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _authorize(self, granted: Json) -> None:
+        self._session.headers["Authorization"] = f"Bearer {granted['access_token']}"
+
+    def _call(self, method: str, path: str, **options: Any) -> Json:
+        try:
+            answer = self._session.request(method, self._address + path, timeout=TIMEOUT_S, **options)
+        except requests.RequestException as error:
+            raise ClientError(f"{method} {path}: no answer ({type(error).__name__}); is `swipr up` running?") from None
+        if not answer.ok:
+            raise ClientError(f"{method} {path}: {_reason(answer)}")
+        value: Json = answer.json()
+        return value
+
+
+def _reason(answer: requests.Response) -> str:
+    try:
+        problem = answer.json()
+    except requests.JSONDecodeError:
+        return f"HTTP {answer.status_code}"
+    field = f"{problem['field']} " if problem.get("field") else ""
+    return f"{field}{problem.get('detail') or problem.get('message') or f'HTTP {answer.status_code}'}"
+
+
+def one_use_token(data_folder: Path, user_id: str) -> tuple[str, str]:
+    """Address and a fresh one-use token of the runtime on this folder. Raises ClientError if none runs there."""
+    runtime = read_runtime_file(data_folder)
+    if runtime is None:
+        raise ClientError(f"nothing runs on {data_folder}: start it with `swipr up`")
+    try:
+        answer = requests.post(
+            f"{runtime['address']}/local/one-use-token",
+            json={"user_id": user_id},
+            headers={"Authorization": f"Bearer {runtime['secret']}"},
+            timeout=TIMEOUT_S,
+        )
+    except requests.RequestException:
+        raise ClientError(f"nothing runs on {data_folder} any more: start it with `swipr up`") from None
+    if not answer.ok:
+        raise ClientError(_reason(answer))
+    return runtime["address"], answer.json()["token"]

@@ -1,0 +1,237 @@
+"""`swipr up`: the runtime, beside it the simulator and its demo user, and what happens, line by line."""
+
+import errno
+import logging
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+import local
+from cli.client import Client, ClientError
+from cli.demo import DECK, USER, Demo, DemoSettings, Totals
+from cli.simulator import Simulator, SimulatorError
+from local.data_folder import DataFolderError
+from local.runner import Runtime
+from local.intrinsics import TemplateError
+
+ROOT = Path(local.__file__).resolve().parent.parent
+BUILT_IN = ROOT / "backbones" / "builtin"
+#: Due users are looked for this often here; the template's rate is for AWS, where each look costs.
+DEMO_TICK_S = 2.0
+LOOK_S = 0.5
+RENEW_S = 1800.0
+#: Photos of one's own are swiped to their end quickly, and unsure ones are acted on, so that all are compared.
+PHOTO_DEMO = DemoSettings(likes_per_day=1000, swipes_per_session=25, session_every_s=5, pacing_s=0.0, unsure="act")
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The options of `swipr up`."""
+
+    data: Path
+    port: int
+    empty: bool
+    photos: Path | None
+    photos_per_card: int
+    labels: int
+    likes_per_day: int | None
+    swipes_per_session: int | None
+    every_s: int | None
+    pacing_s: float | None
+    until_empty: bool
+    seed: int
+    chaos: int | None
+    backbone: Path | None
+
+    def data_folder(self) -> Path:
+        """Photos of one's own are another taste, so they are kept apart from the demo's."""
+        if self.photos is None:
+            return self.data
+        name = sha256(str(self.photos.resolve()).encode()).hexdigest()[:8]
+        return self.data.with_name(f"{self.data.name}-{self.photos.resolve().name}-{name}")
+
+    def demo_settings(self) -> DemoSettings:
+        basis = PHOTO_DEMO if self.photos else DemoSettings()
+        given = {
+            "likes_per_day": self.likes_per_day,
+            "swipes_per_session": self.swipes_per_session,
+            "session_every_s": self.every_s,
+            "pacing_s": self.pacing_s,
+        }
+        known = {name: value for name, value in given.items() if value is not None}
+        return replace(basis, labels=self.labels, **known)  # type: ignore[arg-type]  # each is of its field's type
+
+
+def run(chosen: Chosen) -> int:
+    """Run until Ctrl-C, SIGTERM or the deck's end if so chosen; 0 when it stopped cleanly."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    screen = Console(highlight=False)
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        with ExitStack() as stack:
+            _run(chosen, screen, stopping, stack)
+    except (ClientError, DataFolderError, SimulatorError, TemplateError, OSError) as error:
+        screen.print(f"swipr: {error}", style="red", markup=False, soft_wrap=True)
+        return 1
+    screen.print("Stopped. Everything acknowledged is kept.")
+    return 0
+
+
+def _run(chosen: Chosen, screen: Console, stopping: threading.Event, stack: ExitStack) -> None:
+    folder = chosen.data_folder()
+    backbone = (chosen.backbone or BUILT_IN).resolve()
+    environment = {"BACKBONE_DIR": str(backbone), "CONSOLE_DIR": str(ROOT / "console"), "LOG_LEVEL": "WARNING"}
+    simulator = None
+    if not chosen.empty:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        simulator = stack.enter_context(
+            Simulator(
+                folder / "simulator.db",
+                photos=chosen.photos,
+                photos_per_card=chosen.photos_per_card,
+                seed=chosen.seed,
+            )
+        )
+        environment["SIMULATOR_API"] = simulator.address
+    runtime = _start(chosen, folder, environment, stack)
+    screen.print(f"Swipr runs on this machine; everything it keeps is in {folder}/", markup=False, soft_wrap=True)
+    screen.print(f"Page      {runtime.address}/#token={runtime.one_use_token(USER)}", markup=False, soft_wrap=True)
+    screen.print(f"Backbone  {_backbone_line(backbone)}", markup=False, soft_wrap=True)
+    if simulator is None:
+        screen.print("Ctrl-C stops it.")
+        stopping.wait()
+        return
+    client = Client(runtime.address, runtime.one_use_token(USER))
+    stack.callback(client.close)
+    demo = Demo(client, simulator, folder, chosen.demo_settings())
+    if _set_up(demo, chosen, screen, stopping):
+        _follow(demo, chosen, screen, stopping)
+
+
+def _start(chosen: Chosen, folder: Path, environment: Mapping[str, str], stack: ExitStack) -> Runtime:
+    def runtime(port: int) -> Runtime:
+        return Runtime(
+            ROOT / "template.yaml",
+            folder,
+            port=port,
+            environment=environment,
+            schedule_every_s=None if chosen.empty else DEMO_TICK_S,
+            chaos_seed=chosen.chaos,
+        )
+
+    try:
+        return stack.enter_context(runtime(chosen.port))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return stack.enter_context(runtime(0))
+
+
+# --- the demo on the screen ------------------------------------------------------------------------------
+
+
+def _set_up(demo: Demo, chosen: Chosen, screen: Console, stopping: threading.Event) -> bool:
+    """False when it was stopped meanwhile."""
+    demo.connect()
+    source = f"your photos in {chosen.photos}" if chosen.photos else "drawn portraits of nobody real"
+    screen.print(f"Deck      a simulator at {demo.simulator.address}: {source}", markup=False, soft_wrap=True)
+    for given in demo.teach():
+        screen.print(f"Teaching  {given} of {demo.chosen.labels} labels of a hidden taste", end="\r")
+        if stopping.is_set():
+            return False
+    model = demo.wait_for_model()["model"]
+    screen.print(f"Taught    {_model_line(model)}", markup=False, soft_wrap=True)
+    settings = demo.chosen
+    screen.print(
+        f"Demo      acts on the {DECK} only: at most {settings.likes_per_day} likes a day, "
+        f"{settings.swipes_per_session} swipes a session, a session every {settings.session_every_s} s, "
+        f"{settings.pacing_s:g} s between swipes, unsure: {settings.unsure}",
+        markup=False,
+    )
+    if chosen.chaos is not None:
+        screen.print(f"Chaos     deliveries are doubled, late and out of order by seed {chosen.chaos}")
+    demo.switch_on_once()
+    screen.print("Ctrl-C stops it.\n")
+    screen.print(COLUMNS, style="bold")
+    return True
+
+
+COLUMNS = "ended     cards filtered liked passed unsure matches  agree  ms/photo  micro-$  outcome"
+
+
+def _follow(demo: Demo, chosen: Chosen, screen: Console, stopping: threading.Event) -> None:
+    renewed = time.monotonic()
+    while not stopping.wait(LOOK_S):
+        if time.monotonic() - renewed > RENEW_S:
+            demo.client.renew()
+            renewed = time.monotonic()
+        for report in demo.new_sessions():
+            screen.print(_session_line(report), markup=False, soft_wrap=True)
+            if chosen.photos is None and (answered := demo.answer_held()):
+                screen.print(f"          the demo's owner answered {answered} unsure cards", style="dim")
+            if report["outcome"] == "deck_empty" and demo.totals.judged:
+                _announce_end(demo, screen)
+                if chosen.until_empty:
+                    return
+                if chosen.photos is None:
+                    demo.deal_new_cards()
+                    screen.print("New cards arrive.\n\n" + COLUMNS, style="bold")
+
+
+def _session_line(report: Json) -> str:
+    ended = datetime.fromisoformat(report["ended_at"]).astimezone()
+    per_photo = f"{report['judge_ms'] / report['photos']:.1f}" if report["photos"] else "-"
+    agreed = f"{report['agreed']}/{report['judged']}" if report["judged"] else "-"
+    return (
+        f"{ended:%H:%M:%S}  {report['cards']:5} {report['filtered']:8} {report['liked']:5} {report['passed']:6} "
+        f"{report['unsure']:6} {report['matches']:7}  {agreed:>5}  {per_photo:>8}  {report['cost_microusd']:7.0f}  "
+        f"{report['outcome'].replace('_', ' ')}"
+    )
+
+
+def _announce_end(demo: Demo, screen: Console) -> None:
+    totals, counters = demo.totals, demo.counters()
+    auc = totals.auc()
+    screen.print("\nThe deck is at its end.", style="bold")
+    screen.print(
+        f"Judged {len(totals.scores)} cards, {totals.filtered} filtered; the deck got {counters['likes']} likes and "
+        f"{counters['passes']} passes in all; {totals.matches} matches\n"
+        f"Agreement with the hidden taste: {_share(totals)}; AUC {'-' if auc is None else f'{auc:.3f}'}\n"
+        f"Double likes {counters['double_likes']}; unknown answers {totals.unknown}\n"
+        f"{totals.judge_ms / max(1, totals.photos):.1f} ms a photo in the judge; "
+        f"{totals.cost_microusd:.0f} micro-dollars by AWS's list prices (not billed)",
+        markup=False,
+    )
+
+
+def _share(totals: Totals) -> str:
+    return f"{totals.agreed} of {totals.judged}" + (
+        f" ({100 * totals.agreed / totals.judged:.1f} %)" if totals.judged else ""
+    )
+
+
+def _model_line(model: Json) -> str:
+    metrics = model["metrics"]
+    return (
+        f"{model['labels']} labels ({model['likes']} likes): model v{model['version']}, leave-one-out "
+        f"AUC {metrics['auc']:.2f}, right {100 * metrics['accuracy']:.0f} of 100 "
+        f"(always saying the same: {100 * metrics['majority_baseline']:.0f})"
+    )
+
+
+def _backbone_line(backbone: Path) -> str:
+    if backbone == BUILT_IN.resolve():
+        return "built in, made from no data: sees colours and shapes, weaker than a pretrained one"
+    return str(backbone)

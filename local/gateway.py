@@ -1,0 +1,207 @@
+"""The HTTP API on this machine: guards, routes, checks tokens and calls handlers as API Gateway does."""
+
+import hmac
+import json
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from werkzeug.wrappers import Request, Response
+
+from local.application import Route
+from local.blob_door import PREFIX as BLOBS
+from local.blob_door import BlobDoor
+from local.events import AnswerError, HttpRequest, http_answer, http_event
+from local.failures import describe
+from local.routing import Routed, Routes
+from local.sign_in import ForbiddenError, SignIn, UnauthorizedError
+from local.time_limit import LateError, call_within
+
+BODY_BYTES = 10 * 1024 * 1024
+#: What Lambda takes and gives in one synchronous call.
+PAYLOAD_BYTES = 6 * 1024 * 1024
+INTEGRATION_TIMEOUT_S = 30.0
+LOCAL_HOSTS = ("127.0.0.1", "localhost")
+
+WORDS = {
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    413: "Request Entity Too Large",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+
+
+class RefusedError(Exception):
+    """The gateway answers by itself, with this status."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(WORDS[status])
+        self.status = status
+
+
+class Gateway:
+    """A WSGI application; `invoke(function, event)` calls a handler."""
+
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        *,
+        invoke: Callable[[str, Any], Any],
+        timeouts_s: Mapping[str, float],
+        sign_in: SignIn,
+        blob_door: BlobDoor,
+        cli_secret: str,
+        port: Callable[[], int],
+        now: Callable[[], datetime],
+        log: logging.Logger,
+    ) -> None:
+        self._routes = Routes(routes)
+        self._invoke, self._timeouts_s = invoke, timeouts_s
+        self._sign_in, self._cli_secret = sign_in, cli_secret
+        self._blob_door = blob_door
+        self._port, self._now, self._log = port, now, log
+        self._local = {
+            "/local/token": self._token,
+            "/local/renew": self._renew,
+            "/local/one-use-token": self._one_use_token,
+        }
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        return self._answer(Request(environ))(environ, start_response)
+
+    def _answer(self, request: Request) -> Response:
+        try:
+            self._guard(request)
+            if request.path == BLOBS or request.path.startswith(f"{BLOBS}/"):
+                return self._blob_door.handle(request)
+            if request.path in self._local:
+                return self._local[request.path](request)
+            return self._call_handler(request)
+        except RefusedError as refused:
+            return _message(refused.status)
+        except UnauthorizedError:
+            return _message(401)
+        except ForbiddenError:
+            return _message(403)
+        except Exception as error:
+            self._log.error("gateway failed: %s", describe(error))
+            return _message(500)
+
+    # --- who may speak to us at all
+
+    def _guard(self, request: Request) -> None:
+        """A page of somebody else, or a name of theirs that leads to this machine, is turned away."""
+        ours = {f"{host}:{self._port()}" for host in LOCAL_HOSTS}
+        if request.headers.get("Host") not in ours:
+            raise RefusedError(403)
+        origin = request.headers.get("Origin")
+        if origin is not None and origin not in {f"http://{host}" for host in ours}:
+            raise RefusedError(403)
+
+    # --- signing in on this machine
+
+    def _token(self, request: Request) -> Response:
+        return _json(200, {"token": self._sign_in.exchange(_text(_posted(request), "token"))})
+
+    def _renew(self, request: Request) -> Response:
+        _posted(request)
+        return _json(200, {"token": self._sign_in.renew(request.headers.get("Authorization"))})
+
+    def _one_use_token(self, request: Request) -> Response:
+        """For the command line, which read its secret from a file only this user can read."""
+        body = _posted(request)
+        if not _same(request.headers.get("Authorization", ""), f"Bearer {self._cli_secret}"):
+            raise RefusedError(401)
+        return _json(200, {"token": self._sign_in.one_use_token(_text(body, "user_id"))})
+
+    # --- handlers
+
+    def _call_handler(self, request: Request) -> Response:
+        routed = self._routes.match(request.method, request.path)
+        if routed is None:
+            raise RefusedError(404)
+        scopes = routed.route.scopes
+        claims = None if scopes is None else self._sign_in.claims(request.headers.get("Authorization"), scopes)
+        event = self._event(request, routed, claims)
+        if len(json.dumps(event)) > PAYLOAD_BYTES:
+            raise RefusedError(413)
+        return self._respond(routed.route.function, event)
+
+    def _event(self, request: Request, routed: Routed, claims: Mapping[str, Any] | None) -> dict[str, Any]:
+        if (request.content_length or 0) > BODY_BYTES:
+            raise RefusedError(413)
+        return http_event(
+            HttpRequest(
+                request_id=str(uuid.uuid4()),
+                route_key=routed.route.key,
+                method=request.method,
+                path=request.path,
+                path_parameters=routed.path_parameters,
+                query_string=request.query_string.decode("latin-1"),
+                query=list(request.args.items(multi=True)),
+                headers=list(request.headers.items()),
+                cookies=_cookies(request.headers.get("Cookie", "")),
+                body=request.get_data(),
+                source_ip=request.remote_addr or "",
+                domain=urlsplit(request.host_url).hostname or "",
+                claims=claims,
+                scopes=routed.route.scopes,
+                at=self._now(),
+            )
+        )
+
+    def _respond(self, function: str, event: dict[str, Any]) -> Response:
+        limit_s = min(INTEGRATION_TIMEOUT_S, self._timeouts_s[function])
+        request_id = event["requestContext"]["requestId"]
+        try:
+            raw = call_within(limit_s, lambda: self._invoke(function, event))
+            answer = http_answer(raw)
+            if len(json.dumps(raw)) > PAYLOAD_BYTES:
+                raise AnswerError("the answer is larger than 6 MB")
+        except LateError:
+            self._log.error("%s took longer than %g s on request %s", function, limit_s, request_id)
+            raise RefusedError(503) from None
+        except AnswerError as error:
+            self._log.error("%s gave an unusable answer to request %s: %s", function, request_id, error)
+            raise RefusedError(500) from None
+        except Exception as error:
+            self._log.error("%s failed on request %s: %s", function, request_id, describe(error))
+            raise RefusedError(500) from None
+        return Response(answer.body, answer.status, answer.headers)
+
+
+def _posted(request: Request) -> dict[str, Any]:
+    if request.method != "POST":
+        raise RefusedError(404)
+    if (request.content_length or 0) > PAYLOAD_BYTES:
+        raise RefusedError(413)
+    body = request.get_json(silent=True, force=True)
+    return body if isinstance(body, dict) else {}
+
+
+def _text(body: Mapping[str, Any], name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str) or not value:
+        raise RefusedError(401)
+    return value
+
+
+def _cookies(header: str) -> list[str]:
+    return [cookie.strip() for cookie in header.split(";") if cookie.strip()]
+
+
+def _same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode(), expected.encode())
+
+
+def _message(status: int) -> Response:
+    return _json(status, {"message": WORDS[status]})
+
+
+def _json(status: int, body: Mapping[str, Any]) -> Response:
+    return Response(json.dumps(body), status, content_type="application/json", headers={"Cache-Control": "no-store"})

@@ -1,0 +1,121 @@
+"""Decisions, labels and models in SQLite."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from local import acting, records
+from local.database import Database, micros
+from swipr.models import REOPENABLE, Decision, Label, ModelVersion, State, User
+
+_END_OF_TIME = 2**63 - 1  # the largest integer SQLite knows
+
+
+class Records:
+    """The part of `ports.Store` about what was decided, taught and learned."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # decisions
+
+    def record_decision(self, decision: Decision, *, fence: int) -> bool:
+        if decision.state not in ("dry_run", "unsure"):
+            raise ValueError(f"a {decision.state} decision is recorded by begin_action")
+        with self._database.transaction() as db:
+            user = records.read_user(db, decision.user_id)
+            stored = records.read_decision(db, decision.user_id, decision.card_id)
+            if user is None or user.fence != fence or (stored and stored.state not in REOPENABLE):
+                return False
+            records.write_user(db, _holding(user, decision))
+            records.write_decision(db, decision)
+            return True
+
+    def decision(self, user_id: str, card_id: str, *, at: datetime) -> Decision | None:
+        with self._database.reading() as db:
+            decision = records.read_decision(db, user_id, card_id)
+        return decision if decision and decision.expires_at > at else None
+
+    def decisions(
+        self, user_id: str, *, at: datetime, limit: int, before: tuple[datetime, str] | None = None
+    ) -> Sequence[Decision]:
+        statement = """SELECT record FROM decisions WHERE user_id = ? AND expires_at > ?
+                       AND (decided_at, card_id) < (?, ?) ORDER BY decided_at DESC, card_id DESC LIMIT ?"""
+        place = (micros(before[0]), before[1]) if before else (_END_OF_TIME, "")
+        with self._database.reading() as db:
+            rows = db.execute(statement, (user_id, micros(at), *place, limit)).fetchall()
+        return [Decision.model_validate_json(record) for (record,) in rows]
+
+    def acted(self, user_id: str, acted_keys: Iterable[str]) -> Mapping[str, State]:
+        statement = """SELECT acted_key, state FROM acted
+                       WHERE user_id = ? AND acted_key IN (SELECT value FROM json_each(?))"""
+        with self._database.reading() as db:
+            return dict(db.execute(statement, (user_id, json.dumps(list(acted_keys)))).fetchall())
+
+    # labels
+
+    def put_label(self, label: Label) -> bool:
+        with self._database.transaction() as db:
+            stored = records.read_label(db, label.user_id, label.card_id)
+            if stored and stored.labelled_at > label.labelled_at:
+                return False
+            records.write_label(db, label)
+            if user := records.read_user(db, label.user_id):
+                held = acting.without_card(user, label.card_id)
+                records.write_user(db, user.model_copy(update={"held": held}))
+            return True
+
+    def delete_label(self, user_id: str, card_id: str) -> Label | None:
+        with self._database.transaction() as db:
+            label = records.read_label(db, user_id, card_id)
+            db.execute("DELETE FROM labels WHERE user_id = ? AND card_id = ?", (user_id, card_id))
+            return label
+
+    def label(self, user_id: str, card_id: str) -> Label | None:
+        with self._database.reading() as db:
+            return records.read_label(db, user_id, card_id)
+
+    def labels(self, user_id: str) -> Sequence[Label]:
+        statement = "SELECT record FROM labels WHERE user_id = ? ORDER BY card_id"
+        with self._database.reading() as db:
+            rows = db.execute(statement, (user_id,)).fetchall()
+        return [records.label_of(record) for (record,) in rows]
+
+    def label_features(self, user_id: str, card_ids: Sequence[str]) -> Mapping[str, bytes]:
+        statement = """SELECT card_id, features FROM labels
+                       WHERE user_id = ? AND card_id IN (SELECT value FROM json_each(?))"""
+        with self._database.reading() as db:
+            return dict(db.execute(statement, (user_id, json.dumps(list(card_ids)))).fetchall())
+
+    # models
+
+    def put_model(self, model: ModelVersion) -> bool:
+        with self._database.transaction() as db:
+            return records.add_model(db, model)
+
+    def model(self, user_id: str, version: int) -> ModelVersion | None:
+        statement = "SELECT record, head FROM models WHERE user_id = ? AND version = ?"
+        with self._database.reading() as db:
+            row = db.execute(statement, (user_id, version)).fetchone()
+        return records.model_of(*row) if row else None
+
+    def models(self, user_id: str, *, limit: int = 50) -> Sequence[ModelVersion]:
+        statement = "SELECT record, head FROM models WHERE user_id = ? ORDER BY version DESC LIMIT ?"
+        with self._database.reading() as db:
+            rows = db.execute(statement, (user_id, limit)).fetchall()
+        return [records.model_of(*row) for row in rows]
+
+    # housekeeping
+
+    def delete_expired(self, at: datetime) -> int:
+        with self._database.transaction() as db:
+            return db.execute("DELETE FROM decisions WHERE expires_at <= ?", (micros(at),)).rowcount
+
+
+def _holding(user: User, decision: Decision) -> User:
+    """An unsure card is held, once; one that is not unsure any more is not."""
+    if decision.state == "unsure":
+        held = user.held if decision.card_id in user.held else (*user.held, decision.card_id)
+    else:
+        held = acting.without_card(user, decision.card_id)
+    return user.model_copy(update={"held": held})

@@ -1,0 +1,286 @@
+"""What every Store means: users, settings, schedule."""
+
+from functools import partial
+
+import pytest
+
+from swipr.errors import ConflictError, NotFoundError
+from swipr.models import DueUser, UserSettings
+from tests.contract.races import race
+from tests.contract.values import NOT_TEXT, NOW, a_report, a_status, a_user, later, lease_of
+
+CHANGES = {
+    "switch": lambda store, user_id: store.switch(user_id, enabled=True, at=NOW, status=a_status()),
+    "set_acting": lambda store, user_id: store.set_acting(user_id, acting_on="tinder"),
+    "save_settings": lambda store, user_id: store.save_settings(user_id, UserSettings(), revision=0),
+    "connect_deck": lambda store, user_id: store.connect_deck(user_id, deck="tinder", sealed_token=b"t"),
+}
+
+
+def due(store, at=NOW, limit=10):
+    return [(each.user_id, each.due_at) for each in store.due_users(at, limit=limit)]
+
+
+# users
+
+
+def test_a_created_user_is_read_as_it_was(store):
+    user = a_user(
+        deck_token=NOT_TEXT,
+        status=a_status("ünï"),
+        held=("tinder:1", "tinder:2"),
+        recent_sessions=(a_report(),),
+        budget_day=NOW.date(),
+    )
+
+    assert store.create_user(user) is True
+    assert store.user("ann") == user
+
+
+def test_a_taken_id_is_refused_and_nothing_changes(store):
+    store.create_user(a_user())
+
+    assert store.create_user(a_user(enabled=False, deck="folder")) is False
+    assert store.user("ann") == a_user()
+
+
+def test_an_unknown_user_is_none(store):
+    assert store.user("nobody") is None
+
+
+def test_ids_are_case_sensitive(store):
+    store.create_user(a_user("ann"))
+
+    assert store.user("Ann") is None
+    assert store.create_user(a_user("Ann")) is True
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_of_an_unknown_user_is_not_found(store, change):
+    with pytest.raises(NotFoundError):
+        CHANGES[change](store, "nobody")
+
+    assert store.user("nobody") is None
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_leaves_other_users_alone_and_returns_what_it_stored(store, change):
+    store.create_user(a_user("ann"))
+    store.create_user(a_user("bob"))
+
+    changed = CHANGES[change](store, "ann")
+
+    assert store.user("ann") == changed
+    assert store.user("bob") == a_user("bob")
+
+
+# the switch
+
+
+def test_switched_on_is_due_at_once(store):
+    store.create_user(a_user(enabled=False, next_due_at=None))
+
+    user = store.switch("ann", enabled=True, at=NOW, status=a_status("on"))
+
+    changes = {"enabled": True, "switched_at": NOW, "next_due_at": NOW, "status": a_status("on")}
+    assert user == a_user(**changes)
+    assert due(store) == [("ann", NOW)]
+
+
+def test_switched_on_is_not_due_before_the_deck_allows(store):
+    store.create_user(a_user(enabled=False, next_due_at=None, deck_wait_until=later(600)))
+
+    user = store.switch("ann", enabled=True, at=NOW, status=a_status())
+
+    assert user.next_due_at == later(600)
+    assert due(store, later(599)) == []
+    assert due(store, later(600)) == [("ann", later(600))]
+
+
+def test_switched_on_after_the_deck_s_wait_is_due_at_once(store):
+    store.create_user(a_user(enabled=False, next_due_at=None, deck_wait_until=later(-1)))
+
+    assert store.switch("ann", enabled=True, at=NOW, status=a_status()).next_due_at == NOW
+
+
+def test_switched_off_is_not_due(store):
+    store.create_user(a_user())
+
+    user = store.switch("ann", enabled=False, at=NOW, status=a_status("off"))
+
+    off = {"enabled": False, "switched_at": NOW, "next_due_at": None, "status": a_status("off")}
+    assert user == a_user(**off)
+    assert due(store, later(86_400)) == []
+
+
+def test_switching_leaves_lease_and_action_alone(store):
+    store.create_user(a_user())
+    lease = lease_of(store)
+
+    user = store.switch("ann", enabled=False, at=NOW, status=a_status())
+
+    assert (user.lease, user.fence, user.session_ended) == (lease, 1, False)
+
+
+# acting, settings, deck
+
+
+@pytest.mark.parametrize(("acting_on", "acting"), [("tinder", True), ("folder", False), (None, False)])
+def test_acting_is_allowed_on_the_named_deck_only(store, acting_on, acting):
+    store.create_user(a_user(acting_on=None))
+
+    user = store.set_acting("ann", acting_on=acting_on)
+
+    assert user == a_user(acting_on=acting_on)
+    assert user.acting is acting
+
+
+def test_settings_saved_raise_the_revision(store):
+    store.create_user(a_user())
+    wished = UserSettings(likes_per_day=7, time_zone="Europe/Berlin")
+
+    user = store.save_settings("ann", wished, revision=0)
+
+    assert user == a_user(settings=wished, settings_revision=1)
+
+
+@pytest.mark.parametrize("revision", [0, 2])
+def test_settings_of_another_revision_conflict_and_nothing_changes(store, revision):
+    store.create_user(a_user(settings_revision=1))
+
+    with pytest.raises(ConflictError):
+        store.save_settings("ann", UserSettings(), revision=revision)
+
+    assert store.user("ann") == a_user(settings_revision=1)
+
+
+def test_the_same_deck_again_goes_on_acting(store):
+    store.create_user(a_user())
+
+    user = store.connect_deck("ann", deck="tinder", sealed_token=NOT_TEXT)
+
+    assert user == a_user(deck_token=NOT_TEXT)
+    assert user.acting
+
+
+def test_another_deck_ends_acting(store):
+    store.create_user(a_user(deck_token=b"old"))
+
+    user = store.connect_deck("ann", deck="folder", sealed_token=None)
+
+    assert user == a_user(deck="folder", acting_on=None, deck_token=None)
+
+
+def test_another_deck_that_was_named_before_is_not_acted_on_either(store):
+    store.create_user(a_user(acting_on="folder"))
+
+    assert store.connect_deck("ann", deck="folder", sealed_token=None).acting is False
+
+
+# the champion
+
+
+def test_the_old_champion_becomes_previous(store):
+    store.create_user(a_user())
+
+    assert store.set_champion("ann", 1, expected=None) is True
+    assert store.set_champion("ann", 2, expected=1) is True
+    assert store.user("ann") == a_user(champion=2, previous=1)
+
+
+@pytest.mark.parametrize("expected", [None, 2])
+def test_a_champion_not_expected_stays(store, expected):
+    store.create_user(a_user(champion=1))
+
+    assert store.set_champion("ann", 3, expected=expected) is False
+    assert store.user("ann") == a_user(champion=1)
+
+
+def test_an_unknown_user_has_no_champion(store):
+    assert store.set_champion("nobody", 1, expected=None) is False
+
+
+# the schedule
+
+
+@pytest.mark.parametrize(
+    ("wait_until", "due_at"), [(None, NOW), (later(-1), NOW), (later(60), later(60))], ids=["no wait", "over", "waits"]
+)
+def test_a_sleeping_user_who_is_woken_is_due_when_the_deck_allows(store, wait_until, due_at):
+    sleeping = a_user(next_due_at=None, deck_wait_until=wait_until)
+    store.create_user(sleeping)
+
+    assert store.wake("ann", at=NOW) is True
+    assert store.wake("ann", at=later(5)) is False
+
+    assert store.user("ann") == sleeping.model_copy(update={"next_due_at": due_at})
+    assert due(store, due_at) == [("ann", due_at)]
+
+
+@pytest.mark.parametrize(
+    "user", [a_user(next_due_at=later(600)), a_user(enabled=False, next_due_at=None)], ids=["due already", "off"]
+)
+def test_a_user_who_does_not_sleep_is_not_woken(store, user):
+    store.create_user(user)
+
+    assert store.wake("ann", at=NOW) is False
+    assert store.user("ann") == user
+
+
+def test_an_unknown_user_is_not_woken(store):
+    assert store.wake("nobody", at=NOW) is False
+
+
+def test_due_users_are_enabled_and_due_and_come_earliest_first(store):
+    store.create_user(a_user("late", next_due_at=NOW))
+    store.create_user(a_user("early", next_due_at=later(-5)))
+    store.create_user(a_user("tomorrow", next_due_at=later(0.000001)))
+    store.create_user(a_user("off", enabled=False))
+    store.create_user(a_user("never", next_due_at=None))
+
+    assert due(store) == [("early", later(-5)), ("late", NOW)]
+    assert due(store, limit=1) == [("early", later(-5))]
+
+
+def test_no_users_no_due_users(store):
+    assert due(store) == []
+
+
+def test_a_claimed_slot_moves_on(store):
+    store.create_user(a_user())
+
+    assert store.claim_slot(DueUser(user_id="ann", due_at=NOW), next_due_at=later(60)) is True
+
+    assert store.user("ann") == a_user(next_due_at=later(60))
+    assert due(store) == []
+    assert due(store, later(60)) == [("ann", later(60))]
+
+
+@pytest.mark.parametrize(
+    ("user", "due_at"),
+    [
+        (a_user(next_due_at=later(60)), NOW),
+        (a_user(next_due_at=later(-60)), NOW),
+        (a_user(next_due_at=None), NOW),
+        (a_user(enabled=False), NOW),
+    ],
+    ids=["claimed before", "another slot", "not due", "off"],
+)
+def test_a_slot_that_is_not_the_user_s_is_not_claimed(store, user, due_at):
+    store.create_user(user)
+
+    assert store.claim_slot(DueUser(user_id="ann", due_at=due_at), next_due_at=later(90)) is False
+    assert store.user("ann") == user
+
+
+def test_an_unknown_user_s_slot_is_not_claimed(store):
+    assert store.claim_slot(DueUser(user_id="nobody", due_at=NOW), next_due_at=later(90)) is False
+
+
+def test_one_of_many_ticks_claims_a_slot(store):
+    store.create_user(a_user())
+
+    for slot in range(50):
+        due_user, after = DueUser(user_id="ann", due_at=later(slot)), later(slot + 1)
+        claimed = race(partial(store.claim_slot, due_user, next_due_at=after))
+        assert sorted(claimed) == [False, True]
