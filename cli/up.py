@@ -20,8 +20,8 @@ from cli.client import Client, ClientError
 from cli.demo import DECK, USER, Demo, DemoSettings, Totals
 from cli.simulator import Simulator, SimulatorError
 from local.data_folder import DataFolderError
-from local.runner import Runtime
 from local.intrinsics import TemplateError
+from local.runner import Runtime
 
 ROOT = Path(local.__file__).resolve().parent.parent
 BUILT_IN = ROOT / "backbones" / "builtin"

@@ -17,7 +17,7 @@ from local.blob_door import BlobDoor
 from local.events import AnswerError, HttpRequest, http_answer, http_event
 from local.failures import describe
 from local.routing import Routed, Routes
-from local.sign_in import ForbiddenError, SignIn, UnauthorizedError
+from local.sign_in import ACCESS_FOR, ForbiddenError, SignIn, UnauthorizedError
 from local.time_limit import LateError, call_within
 
 BODY_BYTES = 10 * 1024 * 1024
@@ -106,11 +106,11 @@ class Gateway:
     # --- signing in on this machine
 
     def _token(self, request: Request) -> Response:
-        return _json(200, {"token": self._sign_in.exchange(_text(_posted(request), "token"))})
+        return _granted(self._sign_in.exchange(_text(_posted(request), "token")))
 
     def _renew(self, request: Request) -> Response:
         _posted(request)
-        return _json(200, {"token": self._sign_in.renew(request.headers.get("Authorization"))})
+        return _granted(self._sign_in.renew(request.headers.get("Authorization")))
 
     def _one_use_token(self, request: Request) -> Response:
         """For the command line, which read its secret from a file only this user can read."""
@@ -173,6 +173,10 @@ class Gateway:
             self._log.error("%s failed on request %s: %s", function, request_id, describe(error))
             raise RefusedError(500) from None
         return Response(answer.body, answer.status, answer.headers)
+
+
+def _granted(token: str) -> Response:
+    return _json(200, {"access_token": token, "expires_in": int(ACCESS_FOR.total_seconds())})
 
 
 def _posted(request: Request) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def http(runtime):
 
 @pytest.fixture
 def token(runtime, http):
-    return exchange(http, runtime.one_use_token("ada")).json()["token"]
+    return exchange(http, runtime.one_use_token("ada")).json()["access_token"]
 
 
 def exchange(http, one_use):
@@ -252,7 +252,7 @@ def test_token_without_the_scope_is_forbidden(runtime, http, token):
 
 def test_token_expires_within_the_hour_and_can_be_renewed_before(http, token, clock):
     clock.forward(minutes=59)
-    renewed = http("POST", "/local/renew", headers=bearer(token)).json()["token"]
+    renewed = http("POST", "/local/renew", headers=bearer(token)).json()["access_token"]
     clock.forward(minutes=2)
 
     assert http("GET", "/v1/x", headers=bearer(token)).status_code == 401

@@ -81,10 +81,8 @@ def test_broken_exif_costs_the_orientation_only():
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16"])
 def test_other_colour_modes_become_rgb(mode):
     grey = picture().convert("L")
-    if mode == "I;16":
-        image = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
-    else:
-        image = picture().convert(mode)
+    sixteen = np.asarray(grey).astype(np.uint16) * 257
+    image = Image.fromarray(sixteen) if mode == "I;16" else picture().convert(mode)
     kind = "JPEG" if mode == "CMYK" else "PNG"
 
     pixels = photos.to_input(saved(image, kind), SIZE).astype(float)
@@ -111,12 +109,15 @@ def test_of_an_animation_the_first_frame_counts():
 
 
 def test_the_tensor_is_the_golden_one():
-    golden = hashlib.sha256(photos.to_input(saved(picture()), SIZE).tobytes()).hexdigest()
+    y, x = np.mgrid[:90, :130]
+    exact = np.stack([x * 255 // 129, y * 255 // 89, x * y % 256], axis=-1).astype(np.uint8)
 
-    assert golden.startswith(GOLDEN)
+    pixels = photos.to_input(saved(Image.fromarray(exact)), SIZE)
+
+    assert hashlib.sha256(pixels.tobytes()).hexdigest() == GOLDEN
 
 
-GOLDEN = "to be filled"
+GOLDEN = "a9cefa515aae1c8fead17f7704b780ab555a33d3745a3d0d077a7eea2b97a1d6"
 
 
 # --- hostile bytes -------------------------------------------------------------------------------------
@@ -162,8 +163,8 @@ def survive(seeds):
         began = time.perf_counter()
         try:
             assert photos.to_input(bytes(photo), SIZE).shape == (SIZE, SIZE, 3), seed
-        except PhotoError as error:
-            assert str(error), seed
+        except PhotoError:
+            pass
         slowest = max(slowest, time.perf_counter() - began)
     return slowest
 
@@ -196,8 +197,8 @@ def webp_header(kind, width, height):
     extended = b"\x10\0\0\0" + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     bodies = {
         b"VP8X": extended,
-        b"VP8L": b"\x2f" + struct.pack("<I", (width - 1) | (height - 1) << 14),
-        b"VP8 ": b"\0\0\0\x9d\x01\x2a" + struct.pack("<HH", width, height),
+        b"VP8L": b"\x2f" + struct.pack("<I", ((width - 1) & 0x3FFF) | ((height - 1) & 0x3FFF) << 14),
+        b"VP8 ": b"\0\0\0\x9d\x01\x2a" + struct.pack("<HH", width & 0x3FFF, height & 0x3FFF),
     }
     body = kind + struct.pack("<I", len(bodies[kind])) + bodies[kind]
     return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body

@@ -237,7 +237,7 @@ def swipr(tmp_path):
 def signed_in(runtime, user_id):
     one_use = runtime.one_use_token(user_id)
     answer = requests.post(f"{runtime.address}/local/token", json={"token": one_use}, timeout=TIMEOUT_S)
-    return {"Authorization": f"Bearer {answer.json()['token']}"}
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
 
 def test_page_and_its_files_are_served_without_a_token(swipr):

@@ -1,0 +1,1 @@
+"""A Tinder-compatible deck server with drawn people and hidden tastes, for demos and tests only."""

@@ -1,0 +1,250 @@
+"""The rules of the simulated service: who is offered whom, what a like does, when likes run out."""
+
+import hashlib
+import secrets
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from simulator.catalogue import Card, Catalogue, Choice
+from simulator.records import Records, StateError, Swipe, UserRow
+
+BATCH: Final = 10
+FOR_EVER: Final = 1e12
+
+#: What a user of the simulator may be set up with, and what holds otherwise.
+OPTIONS: Final[Mapping[str, Any]] = {
+    "taste": {},  # {"seed": int, "weights": {trait: number}}; without a seed everybody has their own
+    "likes_limit": None,  # likes until `likes_remaining` is 0
+    "likes_wait_s": 43_200,
+    "nothing_left": "timeout",
+    "nothing_left_s": 20,
+    "match": "object",
+    "pass_status": 200,
+    "need_platform": False,
+}
+
+
+@dataclass(frozen=True)
+class Liked:
+    """What a like or pass came to. `limited_until`: out of likes, this one did not count; seconds since 1970."""
+
+    card: Card | None = None
+    matched_at: float | None = None
+    limited_until: float | None = None
+
+
+class Service:
+    """Everything behind the HTTP surface. Safe for threads; each call is one transaction."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        records: Records,
+        *,
+        cards: int,
+        first_taste: int,
+        options: Mapping[str, Any],
+        now: Callable[[], float],
+    ) -> None:
+        self.catalogue, self._records, self._cards = catalogue, records, cards
+        self._first_taste = first_taste
+        self._options = {**OPTIONS, **options}
+        self._now = now
+        self._ahead_s = 0.0
+        with records.change():
+            identity = records.fact("identity", catalogue.identity)
+            self.photo_secret = bytes.fromhex(records.fact("photo secret", secrets.token_hex(32)))
+        if identity != catalogue.identity:
+            raise StateError(f"the state file is of {identity}; this is {catalogue.identity}: use another --state")
+
+    def close(self) -> None:
+        self._records.close()
+
+    def now(self) -> float:
+        return self._now() + self._ahead_s
+
+    def move_clock(self, seconds: float) -> None:
+        self._ahead_s += seconds
+
+    # --- users -------------------------------------------------------------------------------------------
+
+    def add_user(self, token: str | None, cards: int | None, options: Mapping[str, Any]) -> str:
+        """Their token. One that is there keeps taste, deck and swipes; other options change, a stop is lifted."""
+        unknown = set(options) - set(OPTIONS)
+        if unknown:
+            raise ValueError(f"options are {', '.join(OPTIONS)}; not {', '.join(sorted(unknown))}")
+        token = token or str(uuid.uuid4())
+        with self._records.change():
+            there = self._records.user(token)
+            if there is None:
+                deck = min(self.catalogue.size, self._cards if cards is None else cards)
+                taste = {"seed": self._first_taste + self._records.users(), **options.get("taste", {})}
+                chosen = {**self._options, **options, "taste": taste}
+                self._records.put_user(UserRow(token, chosen, deck, 0, 0.0, 0.0))
+            else:
+                changed = {**there.options, **options, "taste": there.options["taste"]}
+                self._records.put_user(replace(there, options=changed, stopped_until=0.0))
+        return token
+
+    def user(self, token: str) -> UserRow | None:
+        with self._records.change():
+            return self._records.user(token)
+
+    @staticmethod
+    def user_id(token: str) -> str:
+        return hashlib.sha256(f"user/{token}".encode()).hexdigest()[:24]
+
+    def deal(self, token: str, cards: int) -> int:
+        """Lengthen the deck, returning by how many cards; a folder's end is the end."""
+        with self._records.change():
+            user = self._known(token)
+            longer = min(user.cards + cards, self.catalogue.size)
+            self._records.put_user(replace(user, cards=longer))
+            return longer - user.cards
+
+    def stop(self, token: str, until: float = FOR_EVER) -> None:
+        """A stop signal was answered: calls before `until` should not come, and are counted."""
+        with self._records.change():
+            user = self._records.user(token)
+            if user is not None:
+                self._records.put_user(replace(user, stopped_until=max(until, user.stopped_until)))
+
+    def arrived(self, token: str, kind: str) -> None:
+        """Count a call, and whether it came after a stop signal."""
+        with self._records.change():
+            user = self._records.user(token)
+            if user is None:
+                return
+            self._records.count(token, f"calls:{kind}")
+            if self.now() < user.stopped_until and kind in ("recs", "like", "pass", "super"):
+                self._records.count(token, "calls_after_stop")
+
+    # --- the deck ------------------------------------------------------------------------------------------
+
+    def offered(self, token: str) -> Sequence[Card]:
+        """The next cards not yet swiped, in the deck's order."""
+        with self._records.change():
+            user, swiped = self._known(token), self._records.swipes(token)
+        left = []
+        for index in range(user.cards):
+            card = self.catalogue.card(index)
+            if card.card_id not in swiped:
+                left.append(card)
+                if len(left) == BATCH:
+                    break
+        return left
+
+    def like(self, token: str, card_id: str, *, counted: bool = True) -> Liked:
+        """Like once more; the first like may match. `counted` False only looks."""
+        card = self._card(token, card_id)
+        if card is None or not counted:
+            return Liked(card)
+        with self._records.change():
+            user = self._renewed(self._known(token))
+            limit = user.options["likes_limit"]
+            if limit is not None and user.likes_used >= limit:
+                until = user.limited_until or self.now() + user.options["likes_wait_s"]
+                self._records.put_user(replace(user, limited_until=until, stopped_until=max(until, user.stopped_until)))
+                return Liked(card, limited_until=until)
+            self._records.put_user(replace(user, likes_used=user.likes_used + 1))
+            swipe = self._records.swipes(token).get(card_id, Swipe())
+            matched_at = swipe.matched_at or (self.now() if card.likes_back else None)
+            self._records.put_swipe(token, card_id, replace(swipe, likes=swipe.likes + 1, matched_at=matched_at))
+        return Liked(card, matched_at if swipe.matched_at is None else None)
+
+    def pass_(self, token: str, card_id: str, *, counted: bool = True) -> Liked:
+        card = self._card(token, card_id)
+        if card is not None and counted:
+            with self._records.change():
+                swipe = self._records.swipes(token).get(card_id, Swipe())
+                self._records.put_swipe(token, card_id, replace(swipe, passes=swipe.passes + 1))
+        return Liked(card)
+
+    def matches(self, token: str) -> list[tuple[Card, float]]:
+        """Newest first, with the time of each."""
+        with self._records.change():
+            swipes = self._records.swipes(token)
+        found = []
+        for card_id, swipe in swipes.items():
+            index = self.catalogue.index_of(card_id)
+            if swipe.matched_at is not None and index is not None:
+                found.append((self.catalogue.card(index), swipe.matched_at))
+        return sorted(found, key=lambda pair: (-pair[1], pair[0].card_id))
+
+    def count(self, token: str, name: str) -> None:
+        with self._records.change():
+            self._records.count(token, name)
+
+    # --- what is hidden from the product -----------------------------------------------------------------------
+
+    def truth(self, token: str) -> dict[str, Choice]:
+        """The hidden taste about every card of the deck so far."""
+        with self._records.change():
+            user = self._known(token)
+        return {self.catalogue.card(i).card_id: self._choice(user, i) for i in range(user.cards)}
+
+    def training(self, token: str, count: int) -> list[tuple[Card, Choice]]:
+        with self._records.change():
+            user = self._known(token)
+        chosen = self.catalogue.training(count, *_taste(user))
+        return [(self.catalogue.card(i), self._choice(user, i)) for i in chosen]
+
+    def counters(self, token: str) -> dict[str, Any]:
+        """What the deck got from this user, all since the beginning."""
+        with self._records.change():
+            user, swipes, counts = self._known(token), self._records.swipes(token), self._records.counts(token)
+        liked = {card_id: swipe.likes for card_id, swipe in swipes.items() if swipe.likes}
+        passed = {card_id: swipe.passes for card_id, swipe in swipes.items() if swipe.passes}
+        return {
+            "likes": sum(liked.values()),
+            "passes": sum(passed.values()),
+            "double_likes": sum(n - 1 for n in liked.values()),
+            "double_passes": sum(n - 1 for n in passed.values()),
+            "liked_and_passed": len(liked.keys() & passed.keys()),
+            "matches": sum(swipe.matched_at is not None for swipe in swipes.values()),
+            "cards": user.cards,
+            "cards_left": user.cards - len(swipes),
+            "calls_after_stop": counts.pop("calls_after_stop", 0),
+            "unknown_ids": counts.pop("unknown_ids", 0),
+            "wrong_echoes": counts.pop("wrong_echoes", 0),
+            "calls": {name.removeprefix("calls:"): n for name, n in counts.items() if name.startswith("calls:")},
+            "likes_by_card": liked,
+            "passes_by_card": passed,
+        }
+
+    # --- small ones -----------------------------------------------------------------------------------------
+
+    def _known(self, token: str) -> UserRow:
+        user = self._records.user(token)
+        if user is None:
+            raise LookupError("no user has this token")
+        return user
+
+    def _card(self, token: str, card_id: str) -> Card | None:
+        index = self.catalogue.index_of(card_id)
+        with self._records.change():
+            if index is not None and index < self._known(token).cards:
+                return self.catalogue.card(index)
+            self._records.count(token, "unknown_ids")
+        return None
+
+    def _renewed(self, user: UserRow) -> UserRow:
+        """The user with likes again, if the wait is over."""
+        if user.limited_until and user.limited_until <= self.now():
+            return replace(user, likes_used=0, limited_until=0.0)
+        return user
+
+    def _choice(self, user: UserRow, index: int) -> Choice:
+        return self.catalogue.truth(index, *_taste(user))
+
+
+def _taste(user: UserRow) -> tuple[int, dict[str, float]]:
+    taste = user.options["taste"]
+    return int(taste["seed"]), dict(taste.get("weights", {}))
+
+
+def system_clock() -> float:
+    return time.time()
