@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.progress import Progress
 
 import local
 from cli.client import Client, ClientError
 from cli.demo import DECK, USER, Demo, DemoSettings, Totals
 from cli.simulator import Simulator, SimulatorError
-from local.data_folder import DataFolderError
+from local.data_folder import DataFolderError, open_folder
 from local.intrinsics import TemplateError
 from local.runner import Runtime
 
@@ -75,7 +76,7 @@ class Chosen:
 def run(chosen: Chosen) -> int:
     """Run until Ctrl-C, SIGTERM or the deck's end if so chosen; 0 when it stopped cleanly."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
-    screen = Console(highlight=False)
+    screen = Console(highlight=False, soft_wrap=True)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
@@ -83,7 +84,7 @@ def run(chosen: Chosen) -> int:
         with ExitStack() as stack:
             _run(chosen, screen, stopping, stack)
     except (ClientError, DataFolderError, SimulatorError, TemplateError, OSError) as error:
-        screen.print(f"swipr: {error}", style="red", markup=False, soft_wrap=True)
+        screen.print(f"swipr: {error}", style="red", markup=False)
         return 1
     screen.print("Stopped. Everything acknowledged is kept.")
     return 0
@@ -95,7 +96,7 @@ def _run(chosen: Chosen, screen: Console, stopping: threading.Event, stack: Exit
     environment = {"BACKBONE_DIR": str(backbone), "CONSOLE_DIR": str(ROOT / "console"), "LOG_LEVEL": "WARNING"}
     simulator = None
     if not chosen.empty:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        open_folder(folder).close()  # refuses a folder in use before anything is started for it
         simulator = stack.enter_context(
             Simulator(
                 folder / "simulator.db",
@@ -106,9 +107,9 @@ def _run(chosen: Chosen, screen: Console, stopping: threading.Event, stack: Exit
         )
         environment["SIMULATOR_API"] = simulator.address
     runtime = _start(chosen, folder, environment, stack)
-    screen.print(f"Swipr runs on this machine; everything it keeps is in {folder}/", markup=False, soft_wrap=True)
-    screen.print(f"Page      {runtime.address}/#token={runtime.one_use_token(USER)}", markup=False, soft_wrap=True)
-    screen.print(f"Backbone  {_backbone_line(backbone)}", markup=False, soft_wrap=True)
+    screen.print(f"Swipr runs on this machine; everything it keeps is in {folder}/", markup=False)
+    screen.print(f"Page      {runtime.address}/#token={runtime.one_use_token(USER)}", markup=False)
+    screen.print(f"Backbone  {_backbone_line(backbone)}", markup=False)
     if simulator is None:
         screen.print("Ctrl-C stops it.")
         stopping.wait()
@@ -146,13 +147,15 @@ def _set_up(demo: Demo, chosen: Chosen, screen: Console, stopping: threading.Eve
     """False when it was stopped meanwhile."""
     demo.connect()
     source = f"your photos in {chosen.photos}" if chosen.photos else "drawn portraits of nobody real"
-    screen.print(f"Deck      a simulator at {demo.simulator.address}: {source}", markup=False, soft_wrap=True)
-    for given in demo.teach():
-        screen.print(f"Teaching  {given} of {demo.chosen.labels} labels of a hidden taste", end="\r")
-        if stopping.is_set():
-            return False
+    screen.print(f"Deck      a simulator at {demo.simulator.address}: {source}", markup=False)
+    with Progress(console=screen, transient=True) as progress:
+        task = progress.add_task("Teaching  labels of a hidden taste", total=demo.chosen.labels)
+        for given in demo.teach():
+            progress.update(task, completed=given)
+            if stopping.is_set():
+                return False
     model = demo.wait_for_model()["model"]
-    screen.print(f"Taught    {_model_line(model)}", markup=False, soft_wrap=True)
+    screen.print(f"Taught    {_model_line(model)}", markup=False)
     settings = demo.chosen
     screen.print(
         f"Demo      acts on the {DECK} only: at most {settings.likes_per_day} likes a day, "
@@ -178,7 +181,7 @@ def _follow(demo: Demo, chosen: Chosen, screen: Console, stopping: threading.Eve
             demo.client.renew()
             renewed = time.monotonic()
         for report in demo.new_sessions():
-            screen.print(_session_line(report), markup=False, soft_wrap=True)
+            screen.print(_session_line(report), markup=False)
             if chosen.photos is None and (answered := demo.answer_held()):
                 screen.print(f"          the demo's owner answered {answered} unsure cards", style="dim")
             if report["outcome"] == "deck_empty" and demo.totals.judged:
@@ -227,7 +230,7 @@ def _model_line(model: Json) -> str:
     return (
         f"{model['labels']} labels ({model['likes']} likes): model v{model['version']}, leave-one-out "
         f"AUC {metrics['auc']:.2f}, right {100 * metrics['accuracy']:.0f} of 100 "
-        f"(always saying the same: {100 * metrics['majority_baseline']:.0f})"
+        f"(always saying the same: {100 * metrics['majority']:.0f})"
     )
 
 

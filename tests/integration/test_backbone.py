@@ -1,6 +1,8 @@
 """A backbone folder is what its card says, or refused before anything of it runs."""
 
+import base64
 import hashlib
+import io
 import json
 import shutil
 import time
@@ -10,9 +12,11 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
 from swipr import backbone, onnx_file
 from swipr.errors import ModelError
+from swipr.photo_judge import PhotoJudge
 from training import builtin
 from training.drawings import draw
 
@@ -69,6 +73,20 @@ def test_features_are_weighted_unit_outputs_minus_the_fixed_mean(tmp_path):
     np.testing.assert_allclose(features, [[1.8, -0.4, -0.6], [1.0, 1.2, -0.6]], atol=1e-6)
     assert features.dtype == np.float32
     assert network.features(pixels[:0]).shape == (0, 3)
+
+
+def test_numbers_that_overflow_cost_one_photo(tmp_path):
+    judge = PhotoJudge(backbone.load(folder(tmp_path, tiny(value=3e38))), "http://127.0.0.1:1")
+    bodies = []
+    for shade in (0, 255):
+        stream = io.BytesIO()
+        Image.new("RGB", (20, 20), (shade, 0, 0)).save(stream, "PNG")
+        bodies.append(base64.b64encode(stream.getvalue()).decode())
+
+    black, red = judge({"photos": [{"id": "a", "data": data} for data in bodies], "heads": []})["photos"]
+
+    assert "features" in black
+    assert "finite" in red["error"]
 
 
 def test_photos_of_another_shape_are_refused(tmp_path):

@@ -189,12 +189,12 @@ def test_bytes_that_are_no_photo_cost_one_photo(judge, bodies):
     assert ["error" in photo for photo in answer] == [False, True, False]
 
 
-def test_slow_and_dripping_photos_end_with_the_deadline_and_the_others_are_judged(network, server, monkeypatch):
-    monkeypatch.setattr(fetching.fetch, "__kwdefaults__", {"deadline_s": 1.0})
+def test_slow_and_dripping_photos_end_with_the_deadline_and_the_others_are_judged(network, server):
+    judge = PhotoJudge(network, server.origin, deadline_s=1.0)
     photos = [*by_url(server, 1, "/slow"), *by_url(server, 1, "/drip"), *by_url(server, 3)]
     began = time.monotonic()
 
-    answer = PhotoJudge(network, server.origin)({"photos": photos, "heads": []})["photos"]
+    answer = judge({"photos": photos, "heads": []})["photos"]
 
     assert time.monotonic() - began < 2
     assert ["error" in photo for photo in answer] == [True, True, False, False, False]

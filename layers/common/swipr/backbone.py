@@ -73,7 +73,8 @@ class Backbone:
     def _run(self, pixels: np.ndarray) -> np.ndarray:
         raw = self._session.run([output.name for output in self._outputs], {self._input: pixels})
         parts = zip(self._outputs, self._means, raw, strict=True)
-        return np.concatenate([output.weight * (_unit(row) - mean) for output, mean, row in parts], axis=1)
+        with np.errstate(invalid="ignore"):  # told by the features, photo by photo
+            return np.concatenate([output.weight * (_unit(rows) - mean) for output, mean, rows in parts], axis=1)
 
 
 def load(folder: str | Path) -> Backbone:
@@ -184,6 +185,5 @@ def _refuse_undeclared(session: ort.InferenceSession, input_name: str, size_px: 
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
-    length = np.sqrt(np.square(rows, dtype=np.float32).sum(axis=1, keepdims=True))
-    unit: np.ndarray = rows / np.maximum(length, np.float32(1e-12))
-    return unit
+    length = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(length, 1e-12), np.float32)

@@ -21,7 +21,7 @@ SURE_ENOUGH = 30  # labels; below, the threshold is drawn to where honest probab
 RIGHT_ENOUGH = 0.8  # accuracy that verdicts outside the unsure band must reach
 MAX_UNSURE_SHARE = 1 / 3  # holding more would stop the deck instead of helping
 _MAX_STEPS = 50
-_TOLERANCE = 1e-6  # of a logit
+_TOLERANCE = 1e-3  # of a logit, in the last step taken: Newton's next would move by about its square
 _LEAST_WEIGHT = 1e-10  # of a label in Newton's step: keeps a certain one from dividing by zero
 
 Wish = Literal["balanced", "precision"]
@@ -62,19 +62,19 @@ def fit(
     `penalty` skips the grid. Raises LabelError below two labels of a kind or for features that are not finite.
     """
     _refuse_too_few(liked)
-    rows = features.astype(np.float64)
+    rows = features.astype(np.float32)
     if not np.isfinite(rows).all():
         raise LabelError("a label's features are not finite")
     target = liked.astype(np.float64)
     scale = float(np.square(rows).sum(axis=1).mean()) or 1.0
-    kernel = rows @ rows.T / scale + 1.0  # the one is the bias, penalised like a weight
+    kernel = (rows @ rows.T).astype(np.float64) / scale + 1.0  # the one is the bias, penalised like a weight
     solution = _best(kernel, target, PENALTIES if penalty is None else (penalty,))
     slope, intercept = platt(solution.loo_logits, target)
     scores = sigmoid(slope * solution.loo_logits + intercept)
     threshold = _threshold(scores, liked, wish, precision_at_least)
     low, high = _unsure_band(scores, liked, threshold)
     return Fitted(
-        weights=(rows.T @ solution.dual / scale).astype(np.float32),
+        weights=(solution.dual @ rows.astype(np.float64) / scale).astype(np.float32),
         bias=float(solution.dual.sum()),
         slope=slope,
         intercept=intercept,

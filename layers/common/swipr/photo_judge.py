@@ -32,8 +32,9 @@ class _Pixels(NamedTuple):
 class PhotoJudge:
     """A pure function of its request, its backbone and what the one `photo_origin` serves."""
 
-    def __init__(self, backbone: Backbone, photo_origin: str) -> None:
+    def __init__(self, backbone: Backbone, photo_origin: str, *, deadline_s: float = fetching.DEADLINE_S) -> None:
         self._backbone = backbone
+        self._deadline_s = deadline_s
         self._origin = photo_origin.rstrip("/")
 
     def __call__(self, request: "JudgeRequest") -> "JudgeAnswer":
@@ -46,7 +47,7 @@ class PhotoJudge:
         judged: list[JudgedPhoto] = [{"id": source["id"], "error": "not judged"} for source in sources]
         clock = _Clock()
         batch: list[_Pixels] = []
-        for place, body, error in _bodies(sources, self._origin):
+        for place, body, error in _bodies(sources, self._origin, self._deadline_s):
             with clock:
                 try:
                     if body is None:
@@ -73,7 +74,8 @@ class PhotoJudge:
             return
         rows = self._backbone.features(np.stack([one.pixels for one in batch])).astype("<f2")
         # from the rounded features, so that learning and serving see the same numbers
-        logits = rows.astype(np.float64) @ weights.T + biases
+        with np.errstate(invalid="ignore"):
+            logits = rows.astype(np.float64) @ weights.T + biases
         for one, row, row_logits in zip(batch, rows, logits, strict=True):
             photo_id = judged[one.place]["id"]
             if not np.isfinite(row).all():
@@ -128,14 +130,14 @@ class _Clock:
         self.busy_ms += 1000 * (time.perf_counter() - self._began)
 
 
-def _bodies(sources: "Sequence[PhotoSource]", origin: str) -> Iterator[fetching.Fetched]:
+def _bodies(sources: "Sequence[PhotoSource]", origin: str, deadline_s: float) -> Iterator[fetching.Fetched]:
     """Inline photos at once, the others as they arrive."""
     wanted = [
         fetching.Wanted(index, source["url"], source.get("first"), source.get("last"))
         for index, source in enumerate(sources)
         if "url" in source
     ]
-    arriving = fetching.fetch(wanted, origin)
+    arriving = fetching.fetch(wanted, origin, deadline_s=deadline_s)
     for index, source in enumerate(sources):
         if "data" in source:
             yield fetching.Fetched(index, _base64(source["data"]), "")

@@ -1,0 +1,141 @@
+"""Tinder's answers, read defensively: whatever a field holds, the rest is still read."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swipr.decks import tinder_shapes as shapes
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def card_of(user=None, **rec):
+    element = {"type": "user", "user": {"_id": "a1", **(user or {})}, **rec}
+    return next(shapes.cards([element], deck="tinder", now=NOW), None)
+
+
+@pytest.mark.parametrize(
+    ("birth_date", "age"),
+    [
+        ("2000-03-01T23:59:59.999Z", 26), ("2000-03-02T00:00:00Z", 25), ("2008-03-01", 18), ("2008-03-02", 17),
+        ("2004-02-29T00:00:00.000Z", 22), (None, None), ("soon", None), (19990101, None), ("2030-01-01", None),
+        ("0001-01-01", None), ("0001-01-01T00:00:00+14:00", None),
+    ],
+)  # fmt: skip
+def test_ages_are_full_years(birth_date, age):
+    assert card_of({"birth_date": birth_date}).age == age
+
+
+def test_the_smallest_rendition_that_is_enough_is_taken():
+    sizes = [(1080, 1350), (640, 800), (320, 400), (172, 216), (84, 106)]
+    files = [{"width": w, "height": h, "url": f"https://x/{w}"} for w, h in sizes]
+    square = [{"width": w, "height": w, "url": f"https://x/{w}"} for w in (640, 320, 172)]
+    photos = [
+        {"id": "a", "url": "https://x/all", "processedFiles": files},
+        {"id": "b", "url": "https://x/all", "processedFiles": square},
+        {"id": "c", "url": "https://x/all", "processedFiles": files[3:]},
+        {"id": "d", "url": "https://x/all", "processedFiles": None},
+        {"id": "a", "url": "https://x/again"},
+        {"id": "e", "url": "https://x/film", "type": "video"},
+        {"url": "https://x/nameless"},
+        {"id": "f"},
+        7,
+    ]
+
+    found = card_of({"photos": photos}).photos
+
+    assert [(p.photo_id, p.url) for p in found] == [
+        ("a", "https://x/320"), ("b", "https://x/640"), ("c", "https://x/all"), ("d", "https://x/all")
+    ]  # fmt: skip
+
+
+def test_numbers_beyond_floats_are_echoed_exactly():
+    body = b'{"data": {"results": [{"type": "user", "user": {"_id": "a"}, "s_number": 98765432101234567}]}}'
+
+    (card,) = shapes.cards(shapes.offered(shapes.parse_object(body)), deck="tinder", now=NOW)
+
+    assert card.echo == {"s_number": "98765432101234567"}
+
+
+def test_miles_become_kilometres():
+    assert card_of(distance_mi=10).distance_km == 16.1
+    assert card_of(distance_mi="near").distance_km is None
+    assert card_of().distance_km is None
+
+
+@pytest.mark.parametrize("user_id", ["", "a b", "../meta", "a/b", "x" * 300, None, 5])
+def test_a_profile_that_cannot_be_named_is_left_out(user_id):
+    assert card_of({"_id": user_id}) is None
+
+
+def test_text_that_cannot_be_stored_is_mended():
+    (card,) = shapes.cards(
+        [json.loads('{"user": {"_id": "a", "name": "Z\\ud800", "bio": 3}}')], deck="tinder", now=NOW
+    )  # fmt: skip
+
+    assert (card.name, card.bio) == ("Z?", "")
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b"[" * 100_000, b"\xff\xfe", b"1", b"1" * 5000])
+def test_what_is_no_object_is_none(body):
+    assert shapes.parse_object(body) is None
+
+
+@pytest.mark.parametrize(
+    ("header", "wait"),
+    [("60", 60), ("0", 1), (" 5 ", 5), (None, 900), ("", 900), ("-3", 900), ("1e9", 900), ("99999999999", 900),
+     ("Sun, 01 Mar 2026 13:00:00 GMT", 3600), ("Sun, 01 Mar 2026 11:00:00 GMT", 900)],
+)  # fmt: skip
+def test_retry_after_is_seconds_or_a_date(header, wait):
+    assert shapes.retry_after(header, NOW) == NOW + timedelta(seconds=wait)
+
+
+def test_waits_beyond_the_calendar_fall_back():
+    assert shapes.likes_again_at({"rate_limited_until": 1e30}, NOW) == NOW + timedelta(hours=12)
+    assert shapes.wait_in_recs({"data": {"timeout": 1e30}}, NOW) == NOW + timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(("remaining", "out"), [(0, True), (100, False), (None, False), ("0", False), (False, False)])
+def test_only_a_stated_zero_is_out_of_likes(remaining, out):
+    assert shapes.out_of_likes({"likes_remaining": remaining}) is out
+
+
+@pytest.mark.parametrize(
+    ("match", "named"),
+    [(False, None), (None, None), ({}, None), (True, "u"), ({"_id": "m"}, "m"), ({"id": "m"}, "m"), ({"x": 1}, "u")],
+)
+def test_a_match_is_whatever_is_true(match, named):
+    assert shapes.match_id({"match": match}, "u") == named
+
+
+def test_matches_without_a_person_are_left_out():
+    listed = [{"_id": "m1"}, {"_id": "m2", "person": {"_id": "p"}, "created_date": "2026-01-02T03:04:05.678Z"}, None]
+
+    (match,) = shapes.matches({"data": {"matches": listed}}, deck="tinder")
+
+    assert (match.match_id, match.card_id) == ("m2", "tinder:p")
+    assert match.matched_at == datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
+
+
+FIELDS = st.sampled_from(
+    ["data", "results", "user", "_id", "photos", "processedFiles", "width", "height", "url", "id", "type", "s_number",
+     "birth_date", "timeout", "matches", "person", "created_date", "match", "status", "meta", "likes_remaining",
+     "rate_limited_until", "distance_mi", "message", "next_page_token"]
+)  # fmt: skip
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("user")
+ANYTHING = st.recursive(LEAVES, lambda part: st.lists(part, max_size=3) | st.dictionaries(FIELDS, part, max_size=6))
+
+
+@given(st.dictionaries(FIELDS, ANYTHING, max_size=6))
+def test_no_answer_breaks_the_reading(answer):
+    for element in (answer, {"data": {"results": [answer, {"user": answer}]}}):
+        list(shapes.cards(shapes.offered(element), deck="tinder", now=NOW))
+        list(shapes.matches(element, deck="tinder"))
+        shapes.wait_in_recs(element, NOW)
+        shapes.likes_again_at(element, NOW)
+        shapes.match_id(element, "u")
+        shapes.declared_status(element)
+        shapes.next_page(element)
