@@ -26,7 +26,7 @@ class Taste:
     def __init__(self, seed: int, weights: Weights | None = None) -> None:
         self.seed = seed
         self.weights = dict(_rule(seed)) | dict(weights or {})
-        ranked = sorted((self.score(person(0, i)) for i in range(CALIBRATION_PEOPLE)), reverse=True)
+        ranked = sorted(map(self.score, _calibration_people()), reverse=True)
         percent = random.Random(f"share/{seed}").randint(*LIKES_PERCENT)
         self._edge = ranked[len(ranked) * percent // 100]
 
@@ -40,6 +40,11 @@ class Taste:
     def likes(self, who: Person) -> bool:
         noise = random.Random(f"noise/{self.seed}/{who.card_id}").gauss(0, NOISE)
         return self.score(who) + noise > self._edge
+
+
+@cache
+def _calibration_people() -> tuple[Person, ...]:
+    return tuple(person(0, i) for i in range(CALIBRATION_PEOPLE))
 
 
 @cache

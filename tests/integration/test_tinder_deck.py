@@ -373,6 +373,16 @@ def test_a_match_may_be_false_true_or_an_object(server, token, deck, card, form,
     assert (answer.match_id is not None) == matched
 
 
+def test_the_last_like_counted_if_it_matched(server, token, deck, card):
+    server.fault(kind="like", token=token, match="object", set={"likes_remaining": 0})
+
+    answer = deck.like(card)
+
+    assert answer.state == "sent"
+    assert answer.match_id
+    assert near(answer.wait_until, now() + timedelta(hours=12))
+
+
 def test_nobody_there_means_nothing_was_sent(card):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

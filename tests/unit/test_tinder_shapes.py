@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swipr.decks import tinder_shapes as shapes
@@ -129,6 +129,7 @@ LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_s
 ANYTHING = st.recursive(LEAVES, lambda part: st.lists(part, max_size=3) | st.dictionaries(FIELDS, part, max_size=6))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(FIELDS, ANYTHING, max_size=6))
 def test_no_answer_breaks_the_reading(answer):
     for element in (answer, {"data": {"results": [answer, {"user": answer}]}}):

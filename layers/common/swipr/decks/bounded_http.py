@@ -126,7 +126,10 @@ class BoundedHttp:
         params: Mapping[str, str] | None = None,
         json: object = None,
     ) -> Reply:
-        """One request and its whole answer. Raises NotSentError, UnansweredError, TooLargeError; none names an address."""
+        """One request and its whole answer.
+
+        Raises NotSentError, UnansweredError or TooLargeError; their messages name no address.
+        """
         call = _current.call = _Call(timeout_s)
         timer = threading.Timer(timeout_s, call.end)
         timer.daemon = True
