@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cli.client import Client, ClientError
 from cli.simulator import Simulator
 from local import durable
+from swipr import metrics
 
 USER = "demo"
 DECK = "simulator"
@@ -52,13 +55,11 @@ class Totals:
     cost_microusd: float = 0.0
 
     def auc(self) -> float | None:
-        """The chance that a liked card scored above a passed one; None without both kinds."""
-        likes = [score for score, liked in self.scores if liked]
-        passes = [score for score, liked in self.scores if not liked]
-        if not likes or not passes:
+        """How often a liked card scored above a passed one; None without both kinds."""
+        liked = np.array([liked for _, liked in self.scores], bool)
+        if liked.all() or not liked.any():
             return None
-        wins = sum((like > other) + 0.5 * (like == other) for like in likes for other in passes)
-        return wins / (len(likes) * len(passes))
+        return metrics.auc(np.array([score for score, _ in self.scores]), liked)
 
 
 class Demo:

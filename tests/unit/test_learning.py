@@ -143,9 +143,22 @@ def test_the_precision_wish_is_met_on_left_out_scores_at_the_cost_of_recall():
     balanced = fitting.fit(rows, liked)
     careful = fitting.fit(rows, liked, wish="precision", precision_at_least=0.85)
 
-    assert careful.metrics["precision"] >= 0.85
+    assert liked[careful.loo_scores >= careful.threshold].mean() >= 0.85
     assert careful.metrics["precision"] > balanced.metrics["precision"]
     assert careful.metrics["recall"] < balanced.metrics["recall"]
+
+
+def test_what_is_said_of_a_head_holds_on_cards_it_has_not_seen():
+    said, seen = [], []
+    for seed in range(30):
+        rows, liked = taste(360, seed=seed, noise=1.5)
+        fitted = fitting.fit(rows[:60], liked[:60])
+        logits = rows[60:] @ fitted.weights + fitted.bias
+        scores = fitting.sigmoid(fitted.slope * logits + fitted.intercept)
+        said.append(fitted.metrics["accuracy"])
+        seen.append(((scores >= fitted.threshold) == liked[60:]).mean())
+
+    assert np.mean(said) == pytest.approx(np.mean(seen), abs=0.025)
 
 
 def test_rare_likes_move_the_threshold_and_not_the_probabilities():
@@ -195,8 +208,9 @@ def test_auc_counts_pairs_and_halves_ties():
 def test_perfect_and_constant_scores_measure_as_such():
     liked = np.array([True, False, False, False])
 
-    perfect = metrics.measure(np.array([0.9, 0.1, 0.1, 0.1]), liked, 0.5)
-    constant = metrics.measure(np.full(4, 0.25), liked, 0.5)
+    good, flat = np.array([0.9, 0.1, 0.1, 0.1]), np.full(4, 0.25)
+    perfect = metrics.measure(good, liked, good >= 0.5, ranking=good)
+    constant = metrics.measure(flat, liked, flat >= 0.5, ranking=flat)
 
     assert (perfect["auc"], perfect["accuracy"], perfect["precision"], perfect["recall"]) == (1, 1, 1, 1)
     assert (constant["auc"], constant["precision"], constant["recall"]) == (0.5, 0, 0)

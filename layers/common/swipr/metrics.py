@@ -7,11 +7,13 @@ import numpy as np
 Z_95 = 1.96  # standard deviations of a two-sided 95 % interval
 
 
-def measure(scores: np.ndarray, liked: np.ndarray, threshold: float) -> dict[str, float]:
-    """Metrics of scores (n,) against bool (n,); `majority` is the accuracy of always giving the commoner answer."""
-    said = scores >= threshold
+def measure(scores: np.ndarray, liked: np.ndarray, said: np.ndarray, *, ranking: np.ndarray) -> dict[str, float]:
+    """Metrics of scores (n,) and verdicts `said` (n,; true: like) against bool (n,), the AUC by `ranking` (n,).
+
+    `majority` is the accuracy of always giving the commoner answer.
+    """
     hits = int((said & liked).sum())
-    area = auc(scores, liked)
+    area = auc(ranking, liked)
     margin = Z_95 * _auc_error(area, int(liked.sum()), int((~liked).sum()))
     return {
         "auc": area,
