@@ -60,9 +60,11 @@ class Users:
     def wake(self, user_id: str, *, at: datetime) -> bool:
         with self._database.transaction() as db:
             user = records.read_user(db, user_id)
-            if user is None or not user.enabled or user.next_due_at is not None:
+            if user is None or not user.enabled:
                 return False
             due = max(at, user.deck_wait_until or at)
+            if user.next_due_at is not None and user.next_due_at <= due:
+                return False
             records.write_user(db, user.model_copy(update={"next_due_at": due}))
             return True
 

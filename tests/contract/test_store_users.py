@@ -218,13 +218,20 @@ def test_a_sleeping_user_who_is_woken_is_due_when_the_deck_allows(store, wait_un
 
 
 @pytest.mark.parametrize(
-    "user", [a_user(next_due_at=later(600)), a_user(enabled=False, next_due_at=None)], ids=["due already", "off"]
+    "user", [a_user(next_due_at=later(-5)), a_user(enabled=False, next_due_at=None)], ids=["due already", "off"]
 )
-def test_a_user_who_does_not_sleep_is_not_woken(store, user):
+def test_a_user_who_is_due_no_sooner_than_asked_is_not_woken(store, user):
     store.create_user(user)
 
     assert store.wake("ann", at=NOW) is False
     assert store.user("ann") == user
+
+
+def test_a_user_who_is_due_later_is_woken(store):
+    store.create_user(a_user(next_due_at=later(600)))
+
+    assert store.wake("ann", at=NOW) is True
+    assert due(store) == [("ann", NOW)]
 
 
 def test_an_unknown_user_is_not_woken(store):

@@ -242,6 +242,18 @@ def test_an_answer_wakes_who_waited_for_it(call: Caller) -> None:
     assert call("GET", "/v1/status").body["next_due_at"] is not None
 
 
+def test_a_raised_budget_is_used_at_once(call: Caller) -> None:
+    settings = call("GET", "/v1/settings").body
+    call("PUT", "/v1/settings", settings | {"likes_per_day": 0})
+    swipe(call.install)
+    assert call("GET", "/v1/status").body["status"]["code"] == "budget_spent"
+    before = call("GET", "/v1/status").body["next_due_at"]
+
+    call("PUT", "/v1/settings", settings | {"likes_per_day": 5})
+
+    assert call("GET", "/v1/status").body["next_due_at"] < before
+
+
 def test_labels_bring_their_own_photos(call: Caller) -> None:
     new = {"labels": [{"choice": "like", "photos": [photo("like"), photo("pass")], "card_id": "mine:1"}]}
 

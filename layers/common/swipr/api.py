@@ -110,6 +110,7 @@ class Api:
             wanted = user.settings.model_copy(update={"likes_per_day": change.likes_per_day})
             self.store.save_settings(user_id, wanted, revision=user.settings_revision)
         self.store.set_acting(user_id, acting_on=change.deck)
+        self.store.wake(user_id, at=self.now())
         return self.status(user_id)
 
     def connect_deck(self, user_id: str, connection: DeckConnection) -> Json:
@@ -134,6 +135,8 @@ class Api:
         user = self.user(user_id)
         known = user.settings_revision if revision is None else revision
         saved = self.store.save_settings(user_id, wanted, revision=known)
+        if user.status is not None and user.status.code == "budget_spent":
+            self.store.wake(user_id, at=self.now())  # the budget may be larger now; the session looks
         return saved.settings.model_dump(mode="json"), saved.settings_revision
 
     # --- decisions -------------------------------------------------------------------------------

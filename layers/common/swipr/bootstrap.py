@@ -92,7 +92,10 @@ def deck_of(user: User, chosen: Settings, secrets: Secrets) -> Deck:
         raise DeckRefusedError(f"The deck {user.deck!r} does not exist here: connect another one.")
     if user.deck_token is None:
         raise DeckRefusedError("The deck has no token: paste one.")
-    token = secrets.open(user.deck_token, context={"user": user.user_id, "deck": user.deck}).decode()
+    try:
+        token = secrets.open(user.deck_token, context={"user": user.user_id, "deck": user.deck}).decode()
+    except PermissionError:
+        raise DeckRefusedError("The deck's token cannot be opened any more: paste it again.") from None
     hosts = tuple(host.strip() for host in chosen.tinder_photo_hosts.split(",") if host.strip())
     return TinderDeck(user.deck, address, token, photo_hosts=hosts, now=now, sleep=time.sleep)
 

@@ -74,7 +74,7 @@ class Store(Protocol):
         """Point at another model version if the pointer still is `expected`; the old one becomes previous."""
 
     def wake(self, user_id: str, *, at: datetime) -> bool:
-        """Make an enabled user who is not due at all due at once, but not before `deck_wait_until`; else False."""
+        """Make an enabled user due at once, but not before `deck_wait_until`; False if off or due by then."""
 
     # schedule
     def due_users(self, at: datetime, *, limit: int) -> Sequence[DueUser]:
