@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from swipr import costs
 from swipr.errors import DeckRefusedError, DeckUnavailableError, ModelError, SessionBusyError
 from swipr.models import (
     Answer,
@@ -21,6 +20,7 @@ from swipr.models import (
 from swipr.planning import Parts, Plan, Plans, decision_of, plan_cards
 from swipr.ports import Begun, LeaseRefusal
 from swipr.swiping import DECK_TIMEOUT_S, Deck, budget_day, likes_left, next_day_starts
+from swipr.tally import Tally
 
 #: The longest stretch between two renewals: reading the deck (3 tries), fetching and judging the photos.
 LEASE_S = 120.0
@@ -49,38 +49,6 @@ class Ending:
     next_due_at: datetime | None = None
     keep_due: bool = True
     switch_off: bool = False
-
-
-@dataclass
-class Tally:
-    cards: int = 0
-    filtered: int = 0
-    liked: int = 0
-    passed: int = 0
-    unsure: int = 0
-    unknown: int = 0
-    failed: int = 0
-    matches: int = 0
-    photos: int = 0
-    photo_errors: int = 0
-    judge_ms: float = 0.0
-    judge_calls: int = 0
-    actions: int = 0
-
-    def count(self, plan: Plan) -> None:
-        if plan.filtered:
-            self.filtered += 1
-        elif plan.verdict == "unsure":
-            self.unsure += 1
-        elif plan.verdict == "like":
-            self.liked += 1
-        else:
-            self.passed += 1
-
-    def add(self, planned: Plans) -> None:
-        self.cards = planned.new
-        self.photos, self.photo_errors = planned.photos, planned.photo_errors
-        self.judge_ms, self.judge_calls = planned.judge_ms, planned.judge_calls
 
 
 class _LeaseLostError(Exception):
@@ -121,8 +89,7 @@ class _Run:
         self.parts = parts
         self.lease = lease
         self.time_left_s = time_left_s
-        self.started_at = started_at
-        self.tally = Tally()
+        self.tally = Tally(started_at)
         self.deck_name = ""
         self.acting = False
 
@@ -148,7 +115,7 @@ class _Run:
         self.deck_name, self.acting = user.deck, user.acting
         if user.champion is None:
             return Ending("untaught", "No model of your taste yet: give at least two likes and two passes.")
-        if user.acting and likes_left(user, self.started_at) == 0:
+        if user.acting and likes_left(user, self.tally.started_at) == 0:
             return self.budget_spent(user)
         held = self.still_held(user)
         if len(held) > MAX_HELD:
@@ -160,7 +127,7 @@ class _Run:
             return Ending("deck_empty", "The deck has no cards left.", deck_wait_until=offer.wait_until)
         name = f"{self.message.session_id}-{self.lease.fence}"
         planned = plan_cards(offer.cards, user, deck, self.parts, name=name)
-        self.tally.add(planned)
+        self.tally.planned(planned)
         if not planned.plans:
             return self.nothing_planned(planned)
         return self.act_on(user, deck, planned.plans)
@@ -197,7 +164,7 @@ class _Run:
     def record(self, plan: Plan, state: Literal["unsure", "dry_run"]) -> None:
         """Record what is not acted on. Only an acting user's unsure cards are held for an answer."""
         if self.parts.store.record_decision(self.decision(plan, state), fence=self.lease.fence):
-            self.tally.count(plan)
+            self.tally.recorded(plan)
 
     def act(self, user: User, deck: Deck, plan: Plan) -> Ending | None:
         """Begin, send and settle one like or pass; an Ending when the session must not go on."""
@@ -220,7 +187,7 @@ class _Run:
             return self.not_begun(begun, user)
         answer = self.send(deck, plan.card, choice, begun_at=at)
         self.settle(plan.card.card_id, answer, fence=self.lease.fence)
-        self.count(plan, answer)
+        self.tally.acted(plan, answer)
         return self.after(answer)
 
     def not_begun(self, begun: Begun, user: User) -> Ending | None:
@@ -254,16 +221,6 @@ class _Run:
         )
         if not settled and fence == self.lease.fence:
             raise _LeaseLostError
-
-    def count(self, plan: Plan, answer: Answer) -> None:
-        self.tally.actions += 1
-        if answer.state == "sent":
-            self.tally.count(plan)
-        elif answer.state == "unknown":
-            self.tally.unknown += 1
-        else:
-            self.tally.failed += 1
-        self.tally.matches += answer.match_id is not None
 
     def after(self, answer: Answer) -> Ending | None:
         if answer.refused is not None:
@@ -309,7 +266,13 @@ class _Run:
 
     def end(self, ending: Ending) -> SessionReport | None:
         at = self.parts.now()
-        report = self.report(ending, at)
+        report = self.tally.report(
+            session_id=self.message.session_id,
+            ended_at=at,
+            outcome=ending.code,
+            deck=self.deck_name,
+            acting=self.acting,
+        )
         ended = self.parts.store.end_session(
             self.message.user_id,
             fence=self.lease.fence,
@@ -321,37 +284,6 @@ class _Run:
             switch_off=ending.switch_off,
         )
         return report if ended else None
-
-    def report(self, ending: Ending, at: datetime) -> SessionReport:
-        tally = self.tally
-        cost = costs.session_microusd(
-            session_s=(at - self.started_at).total_seconds(),
-            judge_ms=tally.judge_ms,
-            judge_calls=tally.judge_calls,
-            photos=tally.photos,
-            cards=tally.cards,
-            actions=tally.actions,
-        )
-        return SessionReport(
-            session_id=self.message.session_id,
-            started_at=self.started_at,
-            ended_at=at,
-            outcome=ending.code,
-            deck=self.deck_name,
-            acting=self.acting,
-            cards=tally.cards,
-            filtered=tally.filtered,
-            liked=tally.liked,
-            passed=tally.passed,
-            unsure=tally.unsure,
-            unknown=tally.unknown,
-            failed=tally.failed,
-            matches=tally.matches,
-            photos=tally.photos,
-            photo_errors=tally.photo_errors,
-            judge_ms=round(tally.judge_ms, 3),
-            cost_microusd=round(cost, 3),
-        )
 
     # --- small ones -----------------------------------------------------------------------------------
 
