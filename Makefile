@@ -8,7 +8,7 @@ help:  ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
 
 $(VENV)/python:
-	@sh requirements/python.sh $(VENV)
+	@PYTHON="$(PYTHON)" sh requirements/python.sh $(VENV)
 
 $(VENV)/run-ready: requirements/run.lock pyproject.toml | $(VENV)/python
 	@echo "Installing what Swipr needs (once) ..."

@@ -1,5 +1,6 @@
 """Swipr's API over HTTP, as the command line and the demo use it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,12 @@ class ClientError(Exception):
 class Client:
     """Calls as one user. Raises ClientError for anything but a 2xx answer."""
 
-    def __init__(self, address: str, one_use_token: str) -> None:
-        self._address = address
+    def __init__(self, address: str, fresh_token: Callable[[], str]) -> None:
+        """`fresh_token` gives a one-use token: at the start, and when the access token has ended."""
+        self._address, self._fresh_token = address, fresh_token
         self._session = requests.Session()
         self._session.trust_env = False  # loopback needs no proxy
-        granted = self._call("POST", "/local/token", json={"token": one_use_token})
-        self._authorize(granted)
+        self._sign_in()
 
     def get(self, path: str, **query: str | int) -> Json:
         return self._call("GET", path, params=query)
@@ -34,25 +35,32 @@ class Client:
     def post(self, path: str, body: Json) -> Json:
         return self._call("POST", path, json=body)
 
-    def renew(self) -> None:
-        """Get a fresh access token; good ones last an hour."""
-        self._authorize(self._call("POST", "/local/renew"))
-
     def close(self) -> None:
         self._session.close()
 
-    def _authorize(self, granted: Json) -> None:
-        self._session.headers["Authorization"] = f"Bearer {granted['access_token']}"
+    def _sign_in(self) -> None:
+        granted = self._send("POST", "/local/token", json={"token": self._fresh_token()})
+        self._session.headers["Authorization"] = f"Bearer {_value(granted, 'POST', '/local/token')['access_token']}"
 
     def _call(self, method: str, path: str, **options: Any) -> Json:
+        answer = self._send(method, path, **options)
+        if answer.status_code == 401:  # an hour has passed, or a night's sleep
+            self._sign_in()
+            answer = self._send(method, path, **options)
+        return _value(answer, method, path)
+
+    def _send(self, method: str, path: str, **options: Any) -> requests.Response:
         try:
-            answer = self._session.request(method, self._address + path, timeout=TIMEOUT_S, **options)
+            return self._session.request(method, self._address + path, timeout=TIMEOUT_S, **options)
         except requests.RequestException as error:
             raise ClientError(f"{method} {path}: no answer ({type(error).__name__}); is `swipr up` running?") from None
-        if not answer.ok:
-            raise ClientError(f"{method} {path}: {_reason(answer)}")
-        value: Json = answer.json()
-        return value
+
+
+def _value(answer: requests.Response, method: str, path: str) -> Json:
+    if not answer.ok:
+        raise ClientError(f"{method} {path}: {_reason(answer)}")
+    value: Json = answer.json()
+    return value
 
 
 def _reason(answer: requests.Response) -> str:

@@ -147,6 +147,15 @@ class Demo:
         counters: Json = self.simulator.get("/sim/counters", token=self.token)
         return counters
 
+    def at_the_end(self) -> bool:
+        """Whether the deck has no cards left and that has not been said yet, after a restart too."""
+        cards = self.counters()["cards"]
+        if self.counters()["cards_left"] or self._known.get("ended_at_cards") == cards:
+            return False
+        self._known["ended_at_cards"] = cards
+        self._remember()
+        return True
+
     def deal_new_cards(self) -> None:
         self.simulator.post("/sim/deck", {"token": self.token, "cards": NEW_CARDS})
         self.totals = Totals()

@@ -44,8 +44,12 @@ class Simulator:
 
     def photo(self, address: str) -> bytes:
         """The bytes of a photo that `/sim/train` named."""
-        answer = self._session.get(address, timeout=TIMEOUT_S)
-        answer.raise_for_status()
+        try:
+            answer = self._session.get(address, timeout=TIMEOUT_S)
+        except requests.RequestException as error:
+            raise SimulatorError(f"the simulator's photo does not come ({type(error).__name__})") from None
+        if not answer.ok:
+            raise SimulatorError(f"the simulator's photo does not come (HTTP {answer.status_code})")
         return answer.content
 
     def close(self) -> None:
@@ -76,7 +80,11 @@ class Simulator:
 
     def _call(self, method: str, path: str, **options: Any) -> Any:
         headers = {"X-Sim-Key": self._key}
-        answer = self._session.request(method, self.address + path, headers=headers, timeout=TIMEOUT_S, **options)
+        try:
+            answer = self._session.request(method, self.address + path, headers=headers, timeout=TIMEOUT_S, **options)
+        except requests.RequestException as error:  # its own words hold the address, and so the deck's token
+            why = "it has ended" if self._process.poll() is not None else type(error).__name__
+            raise SimulatorError(f"the simulator does not answer ({why}): start again with `swipr up`") from None
         if not answer.ok:
             raise SimulatorError(f"{method} {path}: HTTP {answer.status_code} {answer.text[:200]}")
         return answer.json()

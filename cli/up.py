@@ -4,7 +4,6 @@ import errno
 import logging
 import signal
 import threading
-import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -29,7 +28,6 @@ BUILT_IN = ROOT / "backbones" / "builtin"
 #: Due users are looked for this often here; the template's rate is for AWS, where each look costs.
 DEMO_TICK_S = 2.0
 LOOK_S = 0.5
-RENEW_S = 1800.0
 #: Photos of one's own are swiped to their end quickly, and unsure ones are acted on, so that all are compared.
 PHOTO_DEMO = DemoSettings(likes_per_day=1000, swipes_per_session=25, session_every_s=5, pacing_s=0.0, unsure="act")
 Json = dict[str, Any]
@@ -114,7 +112,7 @@ def _run(chosen: Chosen, screen: Console, stopping: threading.Event, stack: Exit
         screen.print("Ctrl-C stops it.")
         stopping.wait()
         return
-    client = Client(runtime.address, runtime.one_use_token(USER))
+    client = Client(runtime.address, lambda: runtime.one_use_token(USER))
     stack.callback(client.close)
     demo = Demo(client, simulator, folder, chosen.demo_settings())
     if _set_up(demo, chosen, screen, stopping):
@@ -175,22 +173,34 @@ COLUMNS = "ended     cards filtered liked passed unsure matches  agree  ms/photo
 
 
 def _follow(demo: Demo, chosen: Chosen, screen: Console, stopping: threading.Event) -> None:
-    renewed = time.monotonic()
+    """Print what happens until told to stop; a look that fails is tried again."""
+    troubled = False
     while not stopping.wait(LOOK_S):
-        if time.monotonic() - renewed > RENEW_S:
-            demo.client.renew()
-            renewed = time.monotonic()
-        for report in demo.new_sessions():
-            screen.print(_session_line(report), markup=False)
-            if chosen.photos is None and (answered := demo.answer_held()):
-                screen.print(f"          the demo's owner answered {answered} unsure cards", style="dim")
-            if report["outcome"] == "deck_empty" and demo.totals.judged:
-                _announce_end(demo, screen)
-                if chosen.until_empty:
-                    return
-                if chosen.photos is None:
-                    demo.deal_new_cards()
-                    screen.print("New cards arrive.\n\n" + COLUMNS, style="bold")
+        try:
+            if _look(demo, chosen, screen):
+                return
+            troubled = False
+        except ClientError as error:
+            if not troubled:
+                screen.print(f"          {error}; trying again", style="dim", markup=False)
+            troubled = True
+
+
+def _look(demo: Demo, chosen: Chosen, screen: Console) -> bool:
+    """Print what is new; true when the deck's end ends the run."""
+    for report in demo.new_sessions():
+        screen.print(_session_line(report), markup=False)
+        if chosen.photos is None and (answered := demo.answer_held()):
+            screen.print(f"          the demo's owner answered {answered} unsure cards", style="dim")
+    ended = demo.counters()["cards_left"] == 0
+    if ended and demo.at_the_end():
+        _announce_end(demo, screen)
+    if ended and chosen.until_empty:
+        return True
+    if ended and chosen.photos is None:
+        demo.deal_new_cards()
+        screen.print("New cards arrive.\n\n" + COLUMNS, style="bold")
+    return False
 
 
 def _session_line(report: Json) -> str:

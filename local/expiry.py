@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from local.application import Bucket
-from local.failures import describe
+from swipr.failures import describe
 
 EVERY_S = 3600.0
 #: Not in the way of a start.

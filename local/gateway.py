@@ -15,10 +15,10 @@ from local.application import Route
 from local.blob_door import PREFIX as BLOBS
 from local.blob_door import BlobDoor
 from local.events import AnswerError, HttpRequest, http_answer, http_event
-from local.failures import describe
 from local.routing import Routed, Routes
 from local.sign_in import ACCESS_FOR, ForbiddenError, SignIn, UnauthorizedError
 from local.time_limit import LateError, call_within
+from swipr.failures import describe
 
 BODY_BYTES = 10 * 1024 * 1024
 #: What Lambda takes and gives in one synchronous call.
@@ -184,7 +184,10 @@ def _posted(request: Request) -> dict[str, Any]:
         raise RefusedError(404)
     if (request.content_length or 0) > PAYLOAD_BYTES:
         raise RefusedError(413)
-    body = request.get_json(silent=True, force=True)
+    try:
+        body = request.get_json(silent=True, force=True)
+    except RecursionError:
+        body = None
     return body if isinstance(body, dict) else {}
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from local.chaos import Calm
 from local.events import failure_record
-from local.failures import describe
 from local.queue import Message, SqliteQueue
+from swipr.failures import describe
 
 POLL_S = 0.05
 #: Before the second try of an asynchronous event; Lambda waits a minute, too.

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 from local.application import Application, BlobTrigger, QueueTrigger, Schedule
 from local.chaos import Calm
 from local.events import s3_event, schedule_event, sqs_event
-from local.failures import describe
 from local.lanes import Lane, LaneSpec
 from local.queue import DeadLetters, Message, SqliteQueue
 from swipr.errors import NotFoundError
+from swipr.failures import describe
 
 #: Lambda's own caps for events nobody waits for; more at a time gains nothing on one machine.
 ASYNC_CONCURRENCY = 2

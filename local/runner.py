@@ -21,7 +21,6 @@ from local.chaos import Calm, Chaos
 from local.data_folder import DataFolder, open_folder
 from local.database import Database
 from local.expiry import Expiry
-from local.failures import describe
 from local.functions import Functions
 from local.gateway import Gateway
 from local.judge_process import JudgeProcess
@@ -34,6 +33,7 @@ from local.template import environment_of, read_application
 from local.web_server import LOOPBACK, WebServer
 from swipr import bootstrap
 from swipr.errors import ModelError
+from swipr.failures import describe
 from swipr.judging import Judge, JudgeRequest
 
 RUNTIME_FILE = "runtime.json"

@@ -1,6 +1,7 @@
 """Who may call: one-use tokens for a start, short-lived access tokens after that, shaped like Cognito's."""
 
 import hashlib
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -8,6 +9,8 @@ from threading import Lock
 from typing import Any
 
 import jwt
+
+from swipr.models import USER_ID
 
 ISSUER = "https://swipr.local"
 AUDIENCE = "swipr-console"
@@ -33,7 +36,12 @@ class SignIn:
         self._changing = Lock()
 
     def one_use_token(self, user_id: str) -> str:
-        """A token that `exchange` takes once, within ten minutes; only its hash is kept."""
+        """A token that `exchange` takes once, within ten minutes; only its hash is kept.
+
+        Raises UnauthorizedError for what can be nobody's id.
+        """
+        if re.fullmatch(USER_ID, user_id) is None:
+            raise UnauthorizedError
         token = secrets.token_urlsafe(32)
         with self._changing:
             self._drop_expired()
@@ -111,4 +119,4 @@ def _bearer(authorization: str | None) -> str:
 
 
 def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -49,6 +49,7 @@ class Sessions:
         deck_wait_until: datetime | None = None,
         next_due_at: datetime | None = None,
         keep_due: bool = True,
+        due_seen: datetime | None = None,
         switch_off: bool = False,
     ) -> bool:
         with self._database.transaction() as db:
@@ -59,7 +60,8 @@ class Sessions:
                 return True
             wait = deck_wait_until or user.deck_wait_until
             ended = _ended(user, report, status).model_copy(update={"deck_wait_until": wait})
-            due = user.next_due_at if keep_due else next_due_at
+            moved = due_seen is not None and user.next_due_at != due_seen
+            due = user.next_due_at if keep_due or moved else next_due_at
             records.write_user(db, _off(ended, report) if switch_off else _due(ended, due, deck_wait_until))
             return True
 

@@ -3,7 +3,12 @@
 set -eu
 venv=$1
 seen=""
-for name in ${PYTHON:-} python3 python3.13 python3.12 python3.11 python3.14 python; do
+if [ -n "${PYTHON:-}" ]; then
+  set -- "$PYTHON"  # the one that was named, and no other
+else
+  set -- python3 python3.13 python3.12 python3.11 python3.14 python
+fi
+for name in "$@"; do
   version=$("$name" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
   case $version in
     3.11 | 3.12 | 3.13 | 3.14)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from swipr.errors import PhotoError
+from swipr.errors import PhotoError, PhotoGoneError
 from swipr.heads import Head, pack
 from swipr.judging import JudgeAnswer, JudgeRequest
 from swipr.models import Answer, Card, Match, ModelVersion, Offer, Photo
@@ -111,7 +111,9 @@ class FakeDeck:
 
     def photo(self, photo: Photo) -> bytes:
         if photo.url.startswith("gone"):
-            raise PhotoError("the photo is gone")
+            raise PhotoError("the photo's host does not answer")
+        if photo.url.startswith("removed"):
+            raise PhotoGoneError("the photo was removed")
         return JPEG + photo.url.encode()
 
     def like(self, card: Card) -> Answer:

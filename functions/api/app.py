@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from swipr import bootstrap, settings
 from swipr.api import ActingChange, DeckConnection, SwitchChange
 from swipr.errors import ConflictError, InputError, ModelError, NotFoundError
+from swipr.failures import describe
 from swipr.labelling import NewLabels
 from swipr.models import UserSettings
 from swipr.telemetry import logger
@@ -237,5 +238,5 @@ def judge_failed(error: ModelError) -> Response[str]:
 
 @app.exception_handler(Exception)
 def unforeseen(error: Exception) -> Response[str]:
-    logger().exception("unforeseen", exc_info=error)
+    logger().error("unforeseen", extra={"reason": describe(error)})  # its words may quote what was sent
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong here; it was written down")

@@ -57,7 +57,8 @@ class Up:
         raise AssertionError(f"no line like {pattern!r} within {seconds:g} s:\n" + "\n".join(self.lines))
 
     def client(self) -> Client:
-        return Client(*one_use_token(self.data, USER))
+        address, _ = one_use_token(self.data, USER)
+        return Client(address, lambda: one_use_token(self.data, USER)[1])
 
     def end(self, number: int = signal.SIGINT) -> int:
         """Signal it if it still runs; its exit status."""
@@ -166,6 +167,8 @@ def test_photos_of_ones_own_are_swiped_to_their_end(up: Callable[..., Up], tmp_p
     running.wait_for("The deck is at its end", seconds=90)
 
     assert running.process.wait(timeout=30) == 0
+    again = up("--photos", str(photos), "--labels", "24", "--until-empty")
+    assert again.process.wait(timeout=30) == 0, "a deck at its end ends a second run at once"
     (agreement,) = running.wait_for("^Agreement")
     right, judged = map(int, re.findall(r"(\d+) of (\d+)", agreement)[0])
     assert judged == 24

@@ -26,7 +26,9 @@ def write_until_killed(folder, turn, after_s):
     paths = [str(ROOT), str(ROOT / "layers" / "common")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     command = [sys.executable, "-m", "tests.integration.writer_to_kill", str(folder), str(turn)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=ROOT) as writer:
+    # Unbuffered: `communicate` does not see what a buffer has read ahead.
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "bufsize": 0}
+    with subprocess.Popen(command, env=environment, cwd=ROOT, **pipes) as writer:
         first = writer.stdout.readline()
         time.sleep(after_s)
         writer.kill()

@@ -1,13 +1,15 @@
 """What a session does about each kind of card, and how it ends."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from swipr import judged_cards
 from swipr.errors import DeckRefusedError, DeckUnavailableError, ModelError, SessionBusyError
-from swipr.models import Answer, Card, Label, Offer, SessionReport, SwipeSession, UserSettings
+from swipr.models import Answer, Card, Label, Offer, Photo, SessionReport, SwipeSession, UserSettings
 from swipr.session import FRESH_S, LEASE_S, MAX_HELD, run_session
 from tests.doubles import BACKBONE, card
 from tests.install import USER, Install
@@ -150,7 +152,8 @@ def test_a_deck_of_held_cards_pauses_until_one_is_answered(install: Make) -> Non
 
     user = world.store.user(USER)
     assert user is not None
-    assert (user.status.code, user.next_due_at) == ("held_cards", None)
+    assert user.status.code == "held_cards"
+    assert user.next_due_at > world.clock.now() + timedelta(hours=23), "it looks again within a day all the same"
     world.clock.sleep(10_000)
     world.tick()
     assert world.queued == []
@@ -371,11 +374,95 @@ def test_one_bad_photo_costs_one_photo(install: Make) -> None:
     assert (report.liked, report.photos, report.photo_errors) == (1, 2, 1)
 
 
-def test_a_card_none_of_whose_photos_can_be_read_is_passed(install: Make) -> None:
-    world = sent(install, "broken")
+@pytest.mark.parametrize("fault", ["broken", "removed"])
+def test_a_card_none_of_whose_photos_can_be_read_is_asked_about(install: Make, fault: str) -> None:
+    world = sent(install, fault)
 
-    assert look(world).filtered == 1
+    assert look(world).unsure == 1
+    assert world.deck.swipes() == 0
+    settings(world, unsure="pass")
+    look(world)
     assert world.deck.passes == {"fake:0": 1}
+
+
+def test_a_slow_photo_host_costs_photos_and_not_the_session(install: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judged_cards, "FETCH_ALL_S", 0.2)
+    world = sent(install, "like", "slow")
+    fetch, late = world.deck.photo, threading.Event()
+
+    def slow(photo: Photo) -> bytes:
+        if photo.url.startswith("slow"):
+            late.wait(5)
+        return fetch(photo)
+
+    world.deck.photo = slow  # type: ignore[method-assign]
+    report = look(world)
+    late.set()
+
+    assert (report.liked, report.photos, report.photo_errors) == (1, 1, 1)
+
+
+def test_photos_beyond_the_functions_memory_are_left_out(install: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judged_cards, "MAX_SESSION_BYTES", 20)
+    world = sent(install, "like", "like", "like")
+
+    assert look(world).photos == 1
+
+
+def test_a_label_allows_no_card_that_a_rule_drops(install: Make) -> None:
+    world = install(1, cards=[card(0, "like", age=17)], budget=9)
+    world.deck.answers = lambda choice, card: Answer(state="sent")
+    answer(world, "fake:0", "like")
+
+    look(world)
+
+    assert (world.deck.likes, world.deck.passes) == ({}, {"fake:0": 1})
+
+
+def test_an_answer_given_while_a_session_ends_is_not_lost(install: Make) -> None:
+    world = sent(install, "unsure")
+    look(world)
+    end = world.store.end_session
+
+    def late(*args: object, **kwargs: object) -> bool:
+        answer(world, "fake:0", "like")
+        world.store.wake(USER, at=world.clock.now())
+        return end(*args, **kwargs)  # type: ignore[arg-type]
+
+    world.store.end_session = late  # type: ignore[method-assign, assignment]
+    look(world)
+
+    assert world.store.user(USER).next_due_at <= world.clock.now()
+
+
+def test_a_clock_set_back_stops_nothing(install: Make) -> None:
+    world = sent(install, "like", "pass")
+    settings(world, swipes_per_session=1)
+    look(world)
+    world.clock.sleep(-7200)
+    world.switch(True)
+
+    world.tick()
+    report = world.run(world.queued.pop())
+
+    assert report is not None
+    assert report.passed == 1
+
+
+def test_what_nobody_foresaw_ends_the_session_in_plain_words(install: Make) -> None:
+    world = sent(install, "like")
+
+    def fail() -> Offer:
+        raise OverflowError("a number too large")
+
+    world.deck.cards = fail  # type: ignore[method-assign]
+    world.tick()
+    with pytest.raises(OverflowError):
+        world.run(world.queued.pop())
+
+    user = world.store.user(USER)
+    assert user is not None
+    assert (user.status.code, user.lease) == ("failed", None)
 
 
 def test_a_card_none_of_whose_photos_can_be_fetched_is_left(install: Make) -> None:

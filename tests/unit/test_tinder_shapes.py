@@ -93,6 +93,23 @@ def test_retry_after_is_seconds_or_a_date(header, wait):
     assert shapes.retry_after(header, NOW) == NOW + timedelta(seconds=wait)
 
 
+@pytest.mark.parametrize("number", [10**400, -(10**400), 1e30, float("inf"), float("nan"), True, "7"])
+def test_numbers_that_no_date_can_hold_harm_nothing(number):
+    rec = {"user": {"_id": "a" * 24}, "distance_mi": number, "s_number": number}
+
+    assert [card.distance_km for card in shapes.cards([rec], deck="d", now=NOW)] == [None]
+    assert shapes.out_of_likes({"likes_remaining": number}) is False
+    assert shapes.likes_again_at({"rate_limited_until": number}, NOW) == NOW + timedelta(hours=12)
+    assert shapes.declared_status({"status": number}) is None
+    assert shapes.wait_in_recs({"data": {"timeout": number}}, NOW) == NOW + timedelta(minutes=30)
+
+
+@pytest.mark.parametrize("header", ["Fri, 31 Dec 9999 23:59:59 -2300", "Fri, 31 Dec 9999 23:59:59 GMT", "999999999"])
+def test_no_wait_is_longer_than_two_days(header):
+    assert NOW < shapes.retry_after(header, NOW) <= NOW + shapes.LONGEST_WAIT
+    assert shapes.likes_again_at({"rate_limited_until": 253402300799000}, NOW) == NOW + shapes.LONGEST_WAIT
+
+
 def test_waits_beyond_the_calendar_fall_back():
     assert shapes.likes_again_at({"rate_limited_until": 1e30}, NOW) == NOW + timedelta(hours=12)
     assert shapes.wait_in_recs({"data": {"timeout": 1e30}}, NOW) == NOW + timedelta(minutes=30)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from swipr.errors import ConflictError, InputError, NotFoundError
 from swipr.heads import unpack
@@ -23,11 +23,15 @@ Json = dict[str, Any]
 
 
 class SwitchChange(Value):
+    model_config = ConfigDict(strict=True)
+
     enabled: bool
 
 
 class ActingChange(Value):
     """`deck` must be the connected one: acting is allowed by name."""
+
+    model_config = ConfigDict(strict=True)
 
     acting: bool
     deck: str | None = None
@@ -89,10 +93,11 @@ class Api:
         }
 
     def switch(self, user_id: str, change: SwitchChange) -> Json:
-        self.user(user_id)
+        user, at = self.user(user_id), self.now()
         text = "On: it looks at the deck at once." if change.enabled else "Off."
+        if change.enabled and user.deck_wait_until is not None and user.deck_wait_until > at:
+            text = f"On: the deck allows no more before {user.deck_wait_until:%Y-%m-%d %H:%M} UTC."
         code: Literal["ready", "off"] = "ready" if change.enabled else "off"
-        at = self.now()
         self.store.switch(user_id, enabled=change.enabled, at=at, status=Status(code=code, text=text, at=at))
         return self.status(user_id)
 
@@ -101,6 +106,7 @@ class Api:
         user = self.user(user_id)
         if not change.acting:
             self.store.set_acting(user_id, acting_on=None)
+            self.store.wake(user_id, at=self.now())
             return self.status(user_id)
         if change.deck != user.deck:
             raise InputError("deck", f"name the connected deck, {user.deck!r}, to let Swipr act on it")
@@ -123,6 +129,7 @@ class Api:
             raise InputError("token", "is empty; paste the token of your own account")
         sealed = self.secrets.seal(token.encode(), context={"user": user_id, "deck": connection.deck})
         self.store.connect_deck(user_id, deck=connection.deck, sealed_token=sealed)
+        self.store.wake(user_id, at=self.now())
         return self.status(user_id)
 
     def settings(self, user_id: str) -> tuple[Json, int]:
@@ -135,8 +142,8 @@ class Api:
         user = self.user(user_id)
         known = user.settings_revision if revision is None else revision
         saved = self.store.save_settings(user_id, wanted, revision=known)
-        if user.status is not None and user.status.code == "budget_spent":
-            self.store.wake(user_id, at=self.now())  # the budget may be larger now; the session looks
+        if user.status is not None and user.status.code in ("budget_spent", "held_cards"):
+            self.store.wake(user_id, at=self.now())  # the reason to pause may be gone; the session looks
         return saved.settings.model_dump(mode="json"), saved.settings_revision
 
     # --- decisions -------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ SwiprError
 │   ├── DeckUnavailableError   try later (`wait_until` if the deck said when)
 │   └── DeckRefusedError       do not try again until its owner has done something
 ├── PhotoError            one photo is unusable; costs that photo only
+│   └── PhotoGoneError         and will be, however often it is asked for
 ├── ModelError            a backbone, head or judge answer is unusable
 └── LabelError            a label cannot be stored or learned from
 """
@@ -58,6 +59,10 @@ class DeckRefusedError(DeckError):
 
 
 class PhotoError(SwiprError):
+    pass
+
+
+class PhotoGoneError(PhotoError):
     pass
 
 

@@ -2,20 +2,22 @@
 
 import base64
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
-from swipr.errors import ModelError, PhotoError
+from swipr.errors import ModelError, PhotoError, PhotoGoneError
 from swipr.heads import unpack
-from swipr.judging import CardRule, Judge, JudgeAnswer, JudgedPhoto, PhotoSource, Ruling, rule_on_card
+from swipr.judging import PHOTOS_PER_CALL, CardRule, Judge, JudgeAnswer, JudgedPhoto, PhotoSource, Ruling, rule_on_card
 from swipr.models import BlobRange, Card, ModelVersion, Photo
 from swipr.ports import Blobs
 from swipr.session_photos import join_rows, mean_row, zip_photos
 
 #: Waiting costs more than computing: fetch many at once.
 FETCHES_AT_ONCE = 8
-#: Per call of the judge: its answer stays far below 6 MB, and the request fee is a few per cent.
-PHOTOS_PER_CALL = 60
+#: All photos of a session together, seconds: a slow host costs photos, not the session.
+FETCH_ALL_S = 40.0
+#: Of all photos of a session: its function has 256 MB, and the zip holds them a second time.
+MAX_SESSION_BYTES = 60_000_000
 #: The judge reads the photos at once; an address need not live longer.
 ADDRESS_EXPIRES_S = 300
 
@@ -69,7 +71,8 @@ def judge_cards(
     if not fetched:
         return JudgedCards([], photo_errors=missing)
     body, parts = zip_photos(f"{key}.zip", [photo for _, photos in fetched for photo in photos])
-    blobs.put(f"{key}.zip", body, content_type="application/zip")
+    if parts:
+        blobs.put(f"{key}.zip", body, content_type="application/zip")
     answers = _judge_parts(parts, f"{key}.zip", judge, blobs, model)
     judged_photos = [photo for answer in answers for photo in answer["photos"]]
     judged = list(_rule(fetched, parts, judged_photos, model, rule))
@@ -88,16 +91,31 @@ def judge_cards(
 
 
 def _fetch_all(cards: Sequence[Card], fetch: Callable[[Photo], bytes]) -> list[tuple[Card, list[bytes]]]:
-    def try_fetch(photo: Photo) -> bytes | None:
-        try:
-            return fetch(photo) or None
-        except PhotoError:
-            return None
+    """Each card with the photos that came in time, or with none if all of them are gone for good."""
+    pool = ThreadPoolExecutor(FETCHES_AT_ONCE)
+    try:
+        asked = {card.card_id: [pool.submit(fetch, photo) for photo in card.photos] for card in cards}
+        wait([future for futures in asked.values() for future in futures], timeout=FETCH_ALL_S)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    room = MAX_SESSION_BYTES
+    fetched = []
+    for card in cards:
+        came = [_outcome(future) for future in asked[card.card_id]]
+        photos = [body for body in came if isinstance(body, bytes) and (room := room - len(body)) >= 0]
+        if photos or all(isinstance(body, PhotoGoneError) for body in came):
+            fetched.append((card, photos))
+    return fetched
 
-    with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:
-        results = pool.map(try_fetch, [photo for card in cards for photo in card.photos])
-        fetched = [(card, [body for _ in card.photos if (body := next(results))]) for card in cards]
-    return [(card, photos) for card, photos in fetched if photos]
+
+def _outcome(future: Future[bytes]) -> bytes | PhotoError:
+    """The photo, or why there is none; other failures than a photo's are raised."""
+    if not future.done() or future.cancelled():
+        return PhotoError("did not come in time")
+    try:
+        return future.result() or PhotoGoneError("is empty")
+    except PhotoError as error:
+        return error
 
 
 def _judge_parts(

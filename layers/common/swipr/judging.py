@@ -7,6 +7,9 @@ from swipr.errors import ModelError
 from swipr.heads import Head
 from swipr.models import Verdict
 
+#: Per call of the judge: its answer stays far below 6 MB, and the request fee is a few per cent.
+PHOTOS_PER_CALL = 60
+
 CardRule = Literal["mean", "any", "best_weighted"]
 
 

@@ -1,7 +1,6 @@
 """A person's labels: stored with the features they teach by, taken back, and what they set going."""
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from swipr.errors import InputError, NotFoundError
-from swipr.judging import Judge, PhotoSource
+from swipr.judging import PHOTOS_PER_CALL, Judge, PhotoSource
 from swipr.models import CardId, Choice, Label, RefitRequest, Value
 from swipr.ports import Blobs, Queue, Store
 from swipr.session_photos import mean_row
@@ -109,13 +108,15 @@ class Labelling:
             check_base64(source["id"], source["data"])
         if not sources:
             return {}
-        answer = self.judge({"photos": sources, "heads": []})
         rows: dict[int, list[bytes]] = {}
-        for source, photo in zip(sources, answer["photos"], strict=True):
-            if "error" in photo:
-                raise InputError(source["id"], photo["error"])
-            number = int(source["id"].split("]")[0].removeprefix("labels["))
-            rows.setdefault(number, []).append(base64.b64decode(photo["features"]))
+        for start in range(0, len(sources), PHOTOS_PER_CALL):
+            chunk = sources[start : start + PHOTOS_PER_CALL]
+            answer = self.judge({"photos": chunk, "heads": []})
+            for source, photo in zip(chunk, answer["photos"], strict=True):
+                if "error" in photo:
+                    raise InputError(source["id"], photo["error"])
+                number = int(source["id"].split("]")[0].removeprefix("labels["))
+                rows.setdefault(number, []).append(base64.b64decode(photo["features"]))
         return {number: (answer["backbone"], mean_row(own)) for number, own in rows.items()}
 
 
@@ -124,5 +125,5 @@ def check_base64(field: str, text: str) -> None:
     try:
         if not base64.b64decode(text, validate=True):
             raise InputError(field, "is empty; send a JPEG, PNG or WebP as base64")
-    except binascii.Error:
+    except ValueError:  # also of what is not ASCII
         raise InputError(field, "is not base64; send a JPEG, PNG or WebP as base64") from None

@@ -3,7 +3,7 @@
 All are frozen; a change is a new value (`model_copy`). Times are aware UTC and end in `_at` or `_until`.
 """
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -12,11 +12,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validato
 Choice = Literal["like", "pass"]
 Verdict = Literal["like", "pass", "unsure"]
 
+SLOT_FORMAT = "%Y%m%dT%H%M%S.%f"
+
 #: `dry_run`, `unsure` and `failed` may become `pending`; `sent` and `unknown` are final.
 State = Literal["dry_run", "unsure", "failed", "pending", "sent", "unknown"]
 REOPENABLE: frozenset[State] = frozenset({"dry_run", "unsure", "failed"})
 
-UserId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
+USER_ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"
+UserId = Annotated[str, Field(pattern=USER_ID)]
 CardId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}:[^\s/\\]{1,200}$")]
 
 
@@ -80,6 +83,8 @@ class Match(Value):
 class UserSettings(Value):
     """What a user may choose. Limits are promises: see `swiping`."""
 
+    model_config = ConfigDict(strict=True)
+
     time_zone: str = "UTC"
     likes_per_day: int = Field(default=20, ge=0, le=1000)
     swipes_per_session: int = Field(default=12, ge=1, le=100)
@@ -93,10 +98,13 @@ class UserSettings(Value):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
+        """Places only: names like `localtime` mean something else on each machine."""
         try:
             ZoneInfo(name)
         except (KeyError, ValueError, OSError) as error:
             raise ValueError(f"{name!r} is no IANA time zone, for example Europe/Berlin") from error
+        if name != "UTC" and "/" not in name:
+            raise ValueError(f"{name!r} names no place; choose one such as Europe/Berlin, or UTC")
         return name
 
 
@@ -122,7 +130,7 @@ class Status(Value):
 
     code: Literal[
         "ready", "running", "done", "dry_run_unchanged", "deck_empty", "deck_waits", "deck_unavailable",
-        "judge_failed", "refused", "held_cards", "budget_spent", "untaught", "nothing_new", "off",
+        "judge_failed", "refused", "held_cards", "budget_spent", "untaught", "nothing_new", "off", "failed",
     ]  # fmt: skip
     text: str
     at: AwareDatetime
@@ -204,7 +212,12 @@ class SwipeSession(Value):
 
     @property
     def session_id(self) -> str:
-        return self.due_at.strftime("%Y%m%dT%H%M%S.%f")
+        return self.due_at.astimezone(UTC).strftime(SLOT_FORMAT)
+
+    @staticmethod
+    def slot_of(session_id: str) -> datetime:
+        """The slot that a session id names."""
+        return datetime.strptime(session_id, SLOT_FORMAT).replace(tzinfo=UTC)
 
 
 class RefitRequest(Value):

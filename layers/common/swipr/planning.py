@@ -95,12 +95,14 @@ def _new_cards(offered: Sequence[Card], user: User, parts: Parts) -> tuple[list[
 
 
 def _without_judging(card: Card, user: User, deck: Deck, parts: Parts) -> Plan | None:
-    label = parts.store.label(user.user_id, card.card_id)
-    if label is not None:
-        earlier = parts.store.decision(user.user_id, card.card_id, at=parts.now())
-        return Plan(card, label.choice, OWN_ANSWER, earlier=earlier)
     rule = dropped_by(card, states_ages=deck.states_ages)
-    return Plan(card, "pass", f"filtered: {rule}", filtered=True) if rule else None
+    if rule is not None:
+        return Plan(card, "pass", f"filtered: {rule}", filtered=True)
+    label = parts.store.label(user.user_id, card.card_id)
+    if label is None:
+        return None
+    earlier = parts.store.decision(user.user_id, card.card_id, at=parts.now())
+    return Plan(card, label.choice, OWN_ANSWER, earlier=earlier)
 
 
 def _judge(cards: Sequence[Card], user: User, deck: Deck, parts: Parts, name: str, result: Plans) -> dict[str, Plan]:
@@ -126,14 +128,14 @@ def _judge(cards: Sequence[Card], user: User, deck: Deck, parts: Parts, name: st
 def _by_policy(judged: JudgedCard, user: User) -> Plan:
     """What the model says of the card, and what the user wants done when it is unsure."""
     card, ruling = judged.card, judged.ruling
-    if ruling is None:
-        return Plan(card, "pass", "filtered: none of its photos can be read", judged, filtered=True)
-    if ruling.verdict != "unsure" or user.settings.unsure == "ask":
-        return Plan(card, ruling.verdict, ruling.reason, judged)
+    # The fault may be the host's, and a pass cannot be taken back: unreadable is unsure.
+    verdict, reason = (ruling.verdict, ruling.reason) if ruling else ("unsure", "none of its photos can be read")
+    if verdict != "unsure" or user.settings.unsure == "ask":
+        return Plan(card, verdict, reason, judged)
     if user.settings.unsure == "pass":
-        return Plan(card, "pass", f"{ruling.reason}; unsure ones are passed, as you chose", judged)
+        return Plan(card, "pass", f"{reason}; unsure ones are passed, as you chose", judged)
     side: Verdict = "like" if judged.above_line else "pass"
-    return Plan(card, side, f"{ruling.reason}; acted on all the same, as you chose", judged)
+    return Plan(card, side, f"{reason}; acted on all the same, as you chose", judged)
 
 
 def decision_of(

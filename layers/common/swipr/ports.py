@@ -68,7 +68,10 @@ class Store(Protocol):
         """Raises ConflictError unless `revision` is the stored one; NotFoundError."""
 
     def connect_deck(self, user_id: str, *, deck: str, sealed_token: bytes | None) -> User:
-        """Name the deck and keep its sealed token. Another deck than before ends acting. Raises NotFoundError."""
+        """Name the deck, keep its sealed token, and forget `deck_wait_until`, which was of the one before.
+
+        Another deck than before ends acting. Raises NotFoundError.
+        """
 
     def set_champion(self, user_id: str, version: int, *, expected: int | None) -> bool:
         """Point at another model version if the pointer still is `expected`; the old one becomes previous."""
@@ -103,12 +106,14 @@ class Store(Protocol):
         deck_wait_until: datetime | None = None,
         next_due_at: datetime | None = None,
         keep_due: bool = True,
+        due_seen: datetime | None = None,
         switch_off: bool = False,
     ) -> bool:
         """End the session and release the lease; False, and nothing changed, if the fence is not the stored one.
 
         Puts the report first of `recent_sessions` (8 are kept). `keep_due` leaves `next_due_at` as the tick set it;
-        otherwise it becomes `next_due_at` (None: not due until something else makes it so). `switch_off` disables.
+        otherwise it becomes `next_due_at` (None: not due until something else makes it so), unless it no longer is
+        `due_seen`, which the session saw: whoever moved it meanwhile wins. `switch_off` disables.
         A `deck_wait_until` is stored, and an enabled user is not due before it.
         """
 

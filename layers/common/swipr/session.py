@@ -22,8 +22,9 @@ from swipr.ports import Begun, LeaseRefusal
 from swipr.swiping import DECK_TIMEOUT_S, Deck, budget_day, likes_left, next_day_starts
 from swipr.tally import Tally
 
-#: The longest stretch between two renewals: reading the deck (3 tries), fetching and judging the photos.
-LEASE_S = 120.0
+#: The longest stretch before the first action, and so between two renewals: matches and cards (3 tries each, 34 s, and
+#: 20 s of further pages), the photos (40 s), the judge (4 calls of 60 photos, seconds in practice).
+LEASE_S = 240.0
 #: An action that could not be sent this soon after it began is not sent at all: its owner was asleep.
 FRESH_S = 5.0
 #: "Off" is not said before an action begun just earlier must have been answered.
@@ -42,7 +43,7 @@ class Ending:
 
     code: Literal[
         "done", "dry_run_unchanged", "deck_empty", "deck_waits", "deck_unavailable", "judge_failed", "refused",
-        "held_cards", "budget_spent", "untaught", "nothing_new", "off",
+        "held_cards", "budget_spent", "untaught", "nothing_new", "off", "failed",
     ]  # fmt: skip
     text: str
     deck_wait_until: datetime | None = None
@@ -74,6 +75,9 @@ def run_session(
         return run.end(run.outcome())
     except _LeaseLostError:
         return None
+    except Exception:
+        run.end(Ending("failed", "Something went wrong and was written down; it tries again at the next look."))
+        raise
 
 
 class _Run:
@@ -92,12 +96,14 @@ class _Run:
         self.tally = Tally(started_at)
         self.deck_name = ""
         self.acting = False
+        self.due_seen: datetime | None = None
 
     # --- the session's course ---------------------------------------------------------------------
 
     def outcome(self) -> Ending:
         self.settle_in_flight()
         user = self.user()
+        self.due_seen = user.next_due_at
         if not user.enabled:
             return Ending("off", "Off: nothing was done.")
         try:
@@ -201,7 +207,8 @@ class _Run:
             return self.budget_spent(user)
         if begun is Begun.SESSION_FULL:
             return Ending("done", "This look's swipes are used; it goes on at the next one.")
-        raise _LeaseLostError
+        # Overtaken (then this ending changes nothing), or so slow that the lease ran out.
+        return Ending("deck_unavailable", "The deck was too slow for this look; it tries again at the next one.")
 
     def send(self, deck: Deck, card: Card, choice: Choice, *, begun_at: datetime) -> Answer:
         if (self.parts.now() - begun_at).total_seconds() > FRESH_S:
@@ -262,7 +269,9 @@ class _Run:
 
     def wait_for_answers(self, held: int) -> Ending:
         text = f"{held} cards wait for your answer; it goes on as soon as you gave one."
-        return Ending("held_cards", text, keep_due=False)
+        # Whatever ends the reason without a word to the schedule (an expired card) is noticed within a day.
+        tomorrow = self.parts.now() + timedelta(days=1)
+        return Ending("held_cards", text, next_due_at=tomorrow, keep_due=False)
 
     def end(self, ending: Ending) -> SessionReport | None:
         at = self.parts.now()
@@ -281,6 +290,7 @@ class _Run:
             deck_wait_until=ending.deck_wait_until,
             next_due_at=ending.next_due_at,
             keep_due=ending.keep_due,
+            due_seen=self.due_seen,
             switch_off=ending.switch_off,
         )
         return report if ended else None

@@ -63,6 +63,13 @@ def likes_left(user: User, at: datetime) -> int:
     return max(0, user.settings.likes_per_day - spent)
 
 
+def _slot(user: User, due_at: datetime) -> datetime:
+    """The slot's time, but after the last one's, also when the clock was set back: a session's id only grows."""
+    if user.session_id is None:
+        return due_at
+    return max(due_at, SwipeSession.slot_of(user.session_id) + timedelta(microseconds=1))
+
+
 def _date_in(zone: str, at: datetime) -> date:
     return at.astimezone(ZoneInfo(zone)).date()
 
@@ -79,6 +86,6 @@ def tick(store: Store, queue: Queue, *, at: datetime, limit: int = 1000) -> int:
             continue
         next_due_at = at + timedelta(seconds=user.settings.session_every_s)
         if store.claim_slot(due, next_due_at=next_due_at):
-            queue.send_session(SwipeSession(user_id=due.user_id, due_at=due.due_at))
+            queue.send_session(SwipeSession(user_id=due.user_id, due_at=_slot(user, due.due_at)))
             queued += 1
     return queued

@@ -5,13 +5,13 @@ a token or an address.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from swipr.decks import tinder_shapes as shapes
 from swipr.decks.bounded_http import BoundedHttp, NotSentError, Reply, UnansweredError
 from swipr.decks.photo_address import checked_origin, is_allowed
-from swipr.errors import DeckRefusedError, DeckUnavailableError, PhotoError
+from swipr.errors import DeckRefusedError, DeckUnavailableError, PhotoError, PhotoGoneError
 from swipr.models import Answer, Card, Choice, Match, Offer, Photo
 
 Method = Literal["GET", "POST"]
@@ -22,6 +22,10 @@ MAX_ANSWER_BYTES: Final = 8_000_000
 BACK_OFF_S: Final = (1.0, 3.0)
 MATCHES_PER_PAGE: Final = 60
 MAX_PAGES: Final = 50
+#: No further page is asked for after this long: a session has a lease to keep.
+MATCHES_TIME: Final = timedelta(seconds=20)
+#: A photo's statuses that no further try changes before the profile is offered anew.
+GONE: Final = frozenset({404, 410})
 #: Statuses by which the deck says that it did not take a like or pass.
 NOT_COUNTED: Final = frozenset({400, 404, 405, 410, 413, 415, 422})
 
@@ -80,13 +84,14 @@ class TinderDeck:
         return tuple(found.values())
 
     def _match_pages(self) -> Iterator[Mapping[str, Any]]:
+        until = self._now() + MATCHES_TIME
         for with_messages in ("0", "1"):
             query = {"count": str(MATCHES_PER_PAGE), "message": with_messages, "is_tinder_u": "false", "locale": "en"}
             for _ in range(MAX_PAGES):
                 page = self._read("/v2/matches", query)
                 yield page
                 token = shapes.next_page(page)
-                if not token or token == query.get("page_token"):
+                if not token or token == query.get("page_token") or self._now() > until:
                     break
                 query["page_token"] = token
 
@@ -134,7 +139,8 @@ class TinderDeck:
         except (NotSentError, UnansweredError) as error:
             raise PhotoError(f"the photo could not be fetched: {error}") from None
         if reply.status != 200 or not reply.body:
-            raise PhotoError(_PHOTO_TROUBLE.get(reply.status, f"the photo's host answered {reply.status}"))
+            trouble = _PHOTO_TROUBLE.get(reply.status, f"the photo's host answered {reply.status}")
+            raise PhotoGoneError(trouble) if reply.status in GONE else PhotoError(trouble)
         return reply.body
 
     # --- swipes: sent once, whatever happens ---------------------------------------------------------------

@@ -1,7 +1,6 @@
 """Tinder's answers as Swipr's values. Nothing here trusts a field to be there or to be of its type."""
 
 import json
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,11 @@ ENOUGH_PX: Final = (320, 400)
 OUT_OF_LIKES: Final = timedelta(hours=12)
 TOO_FAST: Final = timedelta(minutes=15)
 NOTHING_LEFT: Final = timedelta(minutes=30)
+#: The deck's word is law, but not a word that would stop its user for years.
+LONGEST_WAIT: Final = timedelta(hours=48)
+#: A profile shows nine; what is cut off bounds a session's memory.
+MOST_PHOTOS: Final = 9
+MOST_CHARACTERS: Final = 200
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _LIMIT_CARD = "tinder_rate_limited_id_"
@@ -63,7 +67,7 @@ def _card(rec: Mapping[str, Any], deck: str, now: datetime) -> Card | None:
     photos = _photos(person.get("photos"))
     return Card(
         card_id=f"{deck}:{user_id}",
-        name=_text(person.get("name")),
+        name=_text(person.get("name"))[:MOST_CHARACTERS],
         age=full_years(_time(person.get("birth_date")), now),
         bio=_text(person.get("bio")),
         distance_km=_km(rec.get("distance_mi")),
@@ -88,7 +92,7 @@ def _photos(listed: Any) -> tuple[Photo, ...]:
         photo = _photo(_mapping(entry))
         if photo is not None:
             found.setdefault(photo.photo_id, photo)
-    return tuple(found.values())
+    return tuple(found.values())[:MOST_PHOTOS]
 
 
 def _photo(entry: Mapping[str, Any]) -> Photo | None:
@@ -119,7 +123,9 @@ def full_years(born: datetime | None, now: datetime) -> int | None:
 def wait_in_recs(answer: Mapping[str, Any], now: datetime) -> datetime | None:
     """When to ask again, if a recommendations answer says so."""
     timeout_ms = _mapping(answer.get("data")).get("timeout")
-    if _is_number(timeout_ms) and timeout_ms > 0:
+    if timeout_ms is not None and not _is_number(timeout_ms):
+        return now + NOTHING_LEFT
+    if timeout_ms is not None and timeout_ms > 0:
         return _later(now, timeout_ms / 1000, NOTHING_LEFT)
     limited = answer.get("message") == "recs limited" or any(map(is_limit_card, offered(answer)))
     return now + OUT_OF_LIKES if limited else None
@@ -143,13 +149,13 @@ def retry_after(header: str | None, now: datetime) -> datetime:
     """`Retry-After` in seconds or as a date; 15 minutes if absent, unreadable or past."""
     text = (header or "").strip()
     if text.isascii() and text.isdigit() and len(text) < 10:
-        return now + max(timedelta(seconds=int(text)), timedelta(seconds=1))
+        return _later(now, max(int(text), 1), TOO_FAST)
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+        at = at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
         return now + TOO_FAST
-    at = at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
-    return at if at > now else now + TOO_FAST
+    return min(at, now + LONGEST_WAIT) if at > now else now + TOO_FAST
 
 
 def match_id(answer: Mapping[str, Any], user_id: str) -> str | None:
@@ -158,13 +164,13 @@ def match_id(answer: Mapping[str, Any], user_id: str) -> str | None:
     if not match:
         return None
     named = _mapping(match)
-    return _text(named.get("_id")) or _text(named.get("id")) or user_id
+    return (_text(named.get("_id")) or _text(named.get("id")) or user_id)[:MOST_CHARACTERS]
 
 
 def declared_status(answer: Mapping[str, Any]) -> int | None:
     """The status an answer's body claims, in either of Tinder's two places."""
     for claimed in (answer.get("status"), _mapping(answer.get("meta")).get("status")):
-        if isinstance(claimed, int) and not isinstance(claimed, bool):
+        if isinstance(claimed, int) and not isinstance(claimed, bool) and 100 <= claimed < 1000:
             return claimed
     return None
 
@@ -194,7 +200,10 @@ def _text(value: Any) -> str:
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Bounded too: JSON allows integers that no float or date can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return -1e18 < value < 1e18
 
 
 def _number(value: Any) -> float:
@@ -214,7 +223,8 @@ def _time(value: Any) -> datetime | None:
 
 
 def _later(now: datetime, seconds: float, otherwise: timedelta) -> datetime:
+    """So many seconds from now, `LONGEST_WAIT` at the most; `otherwise` for what is no duration at all."""
     try:
-        return now + timedelta(seconds=seconds)
+        return now + min(timedelta(seconds=seconds), LONGEST_WAIT)
     except OverflowError:
-        return now + otherwise
+        return now + (LONGEST_WAIT if seconds > 0 else otherwise)
