@@ -3,6 +3,8 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
+# onnxruntime would post each use to its maker.
+export ORT_DISABLE_TELEMETRY := 1
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -23,14 +25,17 @@ $(VENV)/dev-ready: requirements/dev.lock $(VENV)/run-ready
 
 setup: $(VENV)/run-ready  ## install what `make run` needs
 
-run: $(VENV)/run-ready  ## the main job on this machine; PHOTOS=<dir> for photos of your own, ARGS for more
-	@exec $(BIN)/swipr up $(if $(PHOTOS),--photos "$(PHOTOS)") $(ARGS)
+run: $(VENV)/run-ready  ## the main job on this machine; DECK=folder PHOTOS=<dir> judges your photos, ARGS for more
+	@exec $(BIN)/swipr up $(if $(DECK),--deck "$(DECK)") $(if $(PHOTOS),--photos "$(PHOTOS)") $(ARGS)
 
 test: $(VENV)/dev-ready  ## the tests (about 5 minutes from nothing on 2 cores)
 	@$(BIN)/python -m pytest -q -m "not slow" -n 2 $(ARGS)
 
 test-all: $(VENV)/dev-ready  ## the tests and the slow proofs
 	@$(BIN)/python -m pytest -q -n 2 $(ARGS)
+
+quality-quick: $(VENV)/run-ready  ## how good the whole product is on real photos; ARGS=--write puts it into README
+	@$(BIN)/python bench/quality_quick.py $(ARGS)
 
 check: $(VENV)/dev-ready  ## format, lint, types, tests
 	@$(BIN)/ruff format --check .
@@ -49,4 +54,4 @@ lock: $(VENV)/python  ## choose versions anew for all supported Pythons (needs u
 clean:  ## remove what was installed and built; keeps .swipr/
 	rm -rf $(VENV) build .aws-sam *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help setup run test test-all check format lock clean
+.PHONY: help setup run test test-all quality-quick check format lock clean

@@ -89,3 +89,10 @@ def one_use_token(data_folder: Path, user_id: str) -> tuple[str, str]:
     if not answer.ok:
         raise ClientError(_reason(answer))
     return runtime["address"], answer.json()["token"]
+
+
+def running(data_folder: Path, user_id: str) -> Client:
+    """A client of the runtime on this folder. Raises ClientError if none runs there."""
+    address, token = one_use_token(data_folder, user_id)
+    tokens = iter([token])
+    return Client(address, lambda: next(tokens, None) or one_use_token(data_folder, user_id)[1])

@@ -18,6 +18,7 @@ from swipr import metrics
 
 USER = "demo"
 DECK = "simulator"
+DEMO_FILE = "demo.json"
 LEARN_S = 60.0
 LABELS_PER_CALL = 10
 PAGE = 100
@@ -35,6 +36,8 @@ class DemoSettings:
     session_every_s: int = 15
     pacing_s: float = 0.5
     unsure: str = "ask"
+    keep_photos: bool = True
+    """So that the demo's labels can follow a change of backbone; its portraits are drawn."""
 
 
 @dataclass
@@ -67,7 +70,7 @@ class Demo:
 
     def __init__(self, client: Client, simulator: Simulator, data_folder: Path, chosen: DemoSettings) -> None:
         self.client, self.simulator, self.chosen = client, simulator, chosen
-        self._file = data_folder / "demo.json"
+        self._file = data_folder / DEMO_FILE
         self._known = json.loads(self._file.read_text()) if self._file.exists() else {}
         self.token: str = self._known.setdefault("token", str(uuid.uuid4()))
         self._seen: str | None = None
@@ -202,6 +205,7 @@ class Demo:
             "session_every_s": chosen.session_every_s,
             "pacing_s": chosen.pacing_s,
             "unsure": chosen.unsure,
+            "keep_photos": chosen.keep_photos,
         }
 
     def _remember(self) -> None:

@@ -1,10 +1,12 @@
 """The `swipr` command: `swipr --help` lists what it can do."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cli import backbone as backbone_commands
 from cli.client import ClientError, one_use_token
 from cli.demo import USER
 
@@ -14,6 +16,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+labels_app = typer.Typer(help="Your own labels.", no_args_is_help=True)
+app.add_typer(labels_app, name="label")
+app.add_typer(backbone_commands.app, name="backbone")
 DataFolder = Annotated[Path, typer.Option("--data", help="Where everything is kept; private to you.")]
 DEFAULT_DATA = Path(".swipr")
 
@@ -23,9 +28,24 @@ def up(
     data: DataFolder = DEFAULT_DATA,
     port: Annotated[int, typer.Option(help="Port of the page on 127.0.0.1; 0 takes any free one.")] = 8470,
     empty: Annotated[bool, typer.Option("--empty", help="Start without the demo and its simulator.")] = False,
+    deck: Annotated[
+        str, typer.Option(help="`simulator`: the demo; `folder`: judge the photos of --photos by your own labels.")
+    ] = "simulator",
     photos: Annotated[
-        Path | None, typer.Option(help="Photos of your own for the demo's deck: DIR/{train,test}/{like,pass}/.")
+        Path | None,
+        typer.Option(
+            help="A folder of photos. With --deck folder any; for the demo's deck DIR/{train,test}/{like,pass}/."
+        ),
     ] = None,
+    labels_from: Annotated[
+        Path | None, typer.Option(help="With --deck folder: teach DIR/{like,pass}/ first (or those of DIR/train/).")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="With --deck folder: where results go, else <data>/folder-results/<name>.")
+    ] = None,
+    move: Annotated[
+        bool, typer.Option("--move", help="With --deck folder: move the photos into the results instead of linking.")
+    ] = False,
     photos_per_card: Annotated[int, typer.Option(min=1, max=9, help="With --photos: photos of a kind per card.")] = 1,
     labels: Annotated[int, typer.Option(min=4, max=5000, help="Labels the demo teaches.")] = 60,
     likes_per_day: Annotated[int | None, typer.Option(min=0, max=1000, help="The demo's budget.")] = None,
@@ -35,10 +55,19 @@ def up(
     until_empty: Annotated[bool, typer.Option("--until-empty", help="Stop when the deck is at its end.")] = False,
     seed: Annotated[int, typer.Option(help="Of the simulator's people and hidden taste.")] = 1,
     chaos: Annotated[int | None, typer.Option(help="Deliver doubled, late and out of order, by this seed.")] = None,
-    backbone: Annotated[Path | None, typer.Option(help="A backbone folder instead of the built-in one.")] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="`builtin`, an installed backbone's name, or a folder; fixed at the first label.")
+    ] = None,
+    weights: backbone_commands.Weights = None,
+    mirror: backbone_commands.Mirror = None,
 ) -> None:
-    """Run Swipr on this machine, with a demo on a simulated deck."""
+    """Run Swipr on this machine, with a demo on a simulated deck or on a folder of your photos."""
     from cli import up as starting
+
+    if deck not in ("simulator", "folder"):
+        raise typer.BadParameter("choose simulator or folder", param_hint="--deck")
+    if deck != "folder" and (labels_from or out or move):
+        raise typer.BadParameter("--labels-from, --out and --move are for --deck folder", param_hint="--deck")
 
     chosen = starting.Chosen(
         data=data,
@@ -55,6 +84,12 @@ def up(
         seed=seed,
         chaos=chaos,
         backbone=backbone,
+        weights=weights,
+        mirror=mirror,
+        deck=deck,
+        labels_from=labels_from,
+        out=out,
+        moves=move,
     )
     raise typer.Exit(starting.run(chosen))
 
@@ -71,3 +106,63 @@ def token(
         typer.echo(f"swipr: {error}", err=True)
         raise typer.Exit(1) from None
     typer.echo(f"{address}/#token={fresh}")
+
+
+@app.command()
+def simulate(
+    photos: Annotated[Path, typer.Option(help="A labelled folder: DIR/{train,test}/{like,pass}/; test is the deck.")],
+    labels: Annotated[int, typer.Option(min=1, max=5000, help="Labels to teach, drawn from train.")],
+    seed: Annotated[int, typer.Option(help="Of the labels drawn and of the deck's order.")] = 1,
+    backbone: Annotated[
+        str | None,
+        typer.Option(help="`builtin`, `mobilenetv2`, an installed one or a folder."),
+    ] = None,
+    photos_per_card: Annotated[int, typer.Option(min=1, max=9, help="Photos of a kind that make up a card.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, errors too.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the temporary data folder and say where it is.")] = False,
+    data: Annotated[Path, typer.Option(help="Where backbones are installed; only read.")] = DEFAULT_DATA,
+) -> None:
+    """Play the whole product against a labelled photo folder and measure what the deck received.
+
+    Exit status: 0 measured; 1 it could not be measured (the message says why and what to do); 2 an option is wrong;
+    3 measured, but a card was liked twice or the budget was exceeded.
+    """
+    from cli import simulate as simulating
+
+    weights = os.environ.get("SWIPR_WEIGHTS")
+    chosen = simulating.Chosen(
+        photos=photos,
+        labels=labels,
+        seed=seed,
+        backbone=backbone,
+        photos_per_card=photos_per_card,
+        as_json=as_json,
+        keep=keep,
+        data=data,
+        weights=Path(weights) if weights else None,
+    )
+    raise typer.Exit(simulating.run(chosen))
+
+
+@labels_app.command("import")
+def import_labels(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE_OR_FOLDER",
+            help="A .json list or .csv of card_id and choice, a .zip of photos in like/ and pass/, or such a folder.",
+        ),
+    ],
+    data: DataFolder = DEFAULT_DATA,
+    user: Annotated[str, typer.Option(help="Whose labels they are.")] = USER,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object, errors too.")] = False,
+    wait: Annotated[bool, typer.Option(help="Follow it to its report.")] = True,
+) -> None:
+    """Upload corrected labels to a running `swipr up`, and say what became of each.
+
+    Exit status: 0 all were taken; 1 some were refused (the report says which and why); 2 it failed, for example
+    because nothing runs on the data folder: start `swipr up` first.
+    """
+    from cli import label
+
+    raise typer.Exit(label.run(label.Chosen(path, data, user, as_json, wait)))

@@ -20,10 +20,14 @@ class SimulatorError(Exception):
 class Simulator:
     """Starts `python -m simulator`; `address` is its origin. Close it to end it."""
 
-    def __init__(self, state: Path, *, photos: Path | None, photos_per_card: int, seed: int) -> None:
+    def __init__(
+        self, state: Path, *, photos: Path | None, photos_per_card: int, seed: int, cards_per_look: int | None = None
+    ) -> None:
         command = [sys.executable, "-m", "simulator", "--state", str(state), "--seed", str(seed)]
         if photos is not None:
             command += ["--photos", str(photos), "--photos-per-card", str(photos_per_card)]
+        if cards_per_look is not None:
+            command += ["--cards-per-look", str(cards_per_look)]
         # A session of its own: Ctrl-C reaches `swipr up` first, which lets the action under way be answered.
         self._process = subprocess.Popen(  # noqa: S603 (our own module)
             [*command, "--exit-with-parent"],

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,20 +16,30 @@ from rich.console import Console
 from rich.progress import Progress
 
 import local
+from cli.backbone_work import sources_of
 from cli.client import Client, ClientError
-from cli.demo import DECK, USER, Demo, DemoSettings, Totals
+from cli.demo import DECK, DEMO_FILE, USER, Demo, DemoSettings, Totals
+from cli.folder import DECK as FOLDER
+from cli.folder import MARK as FOLDER_MARK
+from cli.folder import FolderError, job_of
+from cli.folder_course import Course, model_line
 from cli.simulator import Simulator, SimulatorError
+from local.backbone_choice import Choice, choose
+from local.backbones import BackboneError
 from local.data_folder import DataFolderError, open_folder
 from local.intrinsics import TemplateError
 from local.runner import Runtime
 
 ROOT = Path(local.__file__).resolve().parent.parent
-BUILT_IN = ROOT / "backbones" / "builtin"
 #: Due users are looked for this often here; the template's rate is for AWS, where each look costs.
 DEMO_TICK_S = 2.0
+#: A folder's next session follows at once on the last.
+FOLDER_TICK_S = 0.2
 LOOK_S = 0.5
 #: Photos of one's own are swiped to their end quickly, and unsure ones are acted on, so that all are compared.
-PHOTO_DEMO = DemoSettings(likes_per_day=1000, swipes_per_session=25, session_every_s=5, pacing_s=0.0, unsure="act")
+PHOTO_DEMO = DemoSettings(
+    likes_per_day=1000, swipes_per_session=25, session_every_s=5, pacing_s=0.0, unsure="act", keep_photos=False
+)
 Json = dict[str, Any]
 
 
@@ -50,12 +60,22 @@ class Chosen:
     until_empty: bool
     seed: int
     chaos: int | None
-    backbone: Path | None
+    backbone: str | None
+    weights: Path | None
+    mirror: str | None
+    deck: str = DECK
+    labels_from: Path | None = None
+    out: Path | None = None
+    moves: bool = False
 
     def data_folder(self) -> Path:
-        """Photos of one's own are another taste, so they are kept apart from the demo's."""
+        """One taste a folder: a person's own and each demo's are kept apart."""
+        is_demo = (self.data / DEMO_FILE).exists()
+        if self.deck == FOLDER:
+            return self.data.with_name(f"{self.data.name}-folder") if is_demo else self.data
         if self.photos is None:
-            return self.data
+            is_own = not self.empty and not is_demo and (self.data / FOLDER_MARK).exists()
+            return self.data.with_name(f"{self.data.name}-demo") if is_own else self.data
         name = sha256(str(self.photos.resolve()).encode()).hexdigest()[:8]
         return self.data.with_name(f"{self.data.name}-{self.photos.resolve().name}-{name}")
 
@@ -76,12 +96,13 @@ def run(chosen: Chosen) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     screen = Console(highlight=False, soft_wrap=True)
     stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
     try:
         with ExitStack() as stack:
             _run(chosen, screen, stopping, stack)
-    except (ClientError, DataFolderError, SimulatorError, TemplateError, OSError) as error:
+    except KeyboardInterrupt:  # while it fetched the backbone
+        screen.print("Stopped before anything had begun.")
+        return 1
+    except (BackboneError, ClientError, DataFolderError, FolderError, SimulatorError, TemplateError, OSError) as error:
         screen.print(f"swipr: {error}", style="red", markup=False)
         return 1
     screen.print("Stopped. Everything acknowledged is kept.")
@@ -90,11 +111,16 @@ def run(chosen: Chosen) -> int:
 
 def _run(chosen: Chosen, screen: Console, stopping: threading.Event, stack: ExitStack) -> None:
     folder = chosen.data_folder()
-    backbone = (chosen.backbone or BUILT_IN).resolve()
-    environment = {"BACKBONE_DIR": str(backbone), "CONSOLE_DIR": str(ROOT / "console"), "LOG_LEVEL": "WARNING"}
-    simulator = None
-    if not chosen.empty:
-        open_folder(folder).close()  # refuses a folder in use before anything is started for it
+    environment = {"CONSOLE_DIR": str(ROOT / "console"), "LOG_LEVEL": "WARNING"}
+    simulator, job = None, None
+    if chosen.deck == FOLDER:
+        job = job_of(chosen.photos, chosen.labels_from, chosen.out, moves=chosen.moves, data=folder)
+        environment |= job.environment()
+    backbone = _backbone(chosen, folder, screen)
+    environment["BACKBONE_DIR"] = str(backbone.folder.resolve())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    if job is None and not chosen.empty:
         simulator = stack.enter_context(
             Simulator(
                 folder / "simulator.db",
@@ -107,16 +133,28 @@ def _run(chosen: Chosen, screen: Console, stopping: threading.Event, stack: Exit
     runtime = _start(chosen, folder, environment, stack)
     screen.print(f"Swipr runs on this machine; everything it keeps is in {folder}/", markup=False)
     screen.print(f"Page      {runtime.address}/#token={runtime.one_use_token(USER)}", markup=False)
-    screen.print(f"Backbone  {_backbone_line(backbone)}", markup=False)
-    if simulator is None:
+    for place, line in enumerate(backbone.says):
+        screen.print(f"{'' if place else 'Backbone':<9} {line}", markup=False)
+    if simulator is None and job is None:
         screen.print("Ctrl-C stops it.")
         stopping.wait()
         return
     client = Client(runtime.address, lambda: runtime.one_use_token(USER))
     stack.callback(client.close)
+    if job is not None:
+        Course(client, job, folder, screen, stopping).run(until_empty=chosen.until_empty)
+        return
+    assert simulator is not None  # noqa: S101 - either is there
     demo = Demo(client, simulator, folder, chosen.demo_settings())
     if _set_up(demo, chosen, screen, stopping):
         _follow(demo, chosen, screen, stopping)
+
+
+def _backbone(chosen: Chosen, folder: Path, screen: Console) -> Choice:
+    """What the data folder works with; a folder in use is refused here, before anything is started for it."""
+    sources = sources_of(chosen.weights, chosen.mirror, screen)
+    with open_folder(folder) as data:
+        return choose(data.path, chosen.backbone, sources, lambda: datetime.now(UTC))
 
 
 def _start(chosen: Chosen, folder: Path, environment: Mapping[str, str], stack: ExitStack) -> Runtime:
@@ -126,7 +164,7 @@ def _start(chosen: Chosen, folder: Path, environment: Mapping[str, str], stack: 
             folder,
             port=port,
             environment=environment,
-            schedule_every_s=None if chosen.empty else DEMO_TICK_S,
+            schedule_every_s=FOLDER_TICK_S if chosen.deck == FOLDER else None if chosen.empty else DEMO_TICK_S,
             chaos_seed=chosen.chaos,
         )
 
@@ -153,7 +191,7 @@ def _set_up(demo: Demo, chosen: Chosen, screen: Console, stopping: threading.Eve
             if stopping.is_set():
                 return False
     model = demo.wait_for_model()["model"]
-    screen.print(f"Taught    {_model_line(model)}", markup=False)
+    screen.print(f"Taught    {model_line(model)}", markup=False)
     settings = demo.chosen
     screen.print(
         f"Demo      acts on the {DECK} only: at most {settings.likes_per_day} likes a day, "
@@ -233,18 +271,3 @@ def _share(totals: Totals) -> str:
     return f"{totals.agreed} of {totals.judged}" + (
         f" ({100 * totals.agreed / totals.judged:.1f} %)" if totals.judged else ""
     )
-
-
-def _model_line(model: Json) -> str:
-    metrics = model["metrics"]
-    return (
-        f"{model['labels']} labels ({model['likes']} likes): model v{model['version']}, leave-one-out "
-        f"AUC {metrics['auc']:.2f}, right {100 * metrics['accuracy']:.0f} of 100 "
-        f"(always saying the same: {100 * metrics['majority']:.0f})"
-    )
-
-
-def _backbone_line(backbone: Path) -> str:
-    if backbone == BUILT_IN.resolve():
-        return "built in, made from no data: sees colours and shapes, weaker than a pretrained one"
-    return str(backbone)

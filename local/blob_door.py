@@ -1,8 +1,7 @@
 """Signed addresses of objects over HTTP: reading with ranges, and uploading by form as S3's presigned POST."""
 
-import tempfile
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import Any
 
 from werkzeug.datastructures import Headers
 from werkzeug.http import parse_options_header
@@ -17,7 +16,6 @@ PREFIX = "/blobs"
 CHUNK_BYTES = 64 * 1024
 #: S3 allows 20 kB of fields before the file.
 FIELDS_BYTES = 20_480
-IN_MEMORY_BYTES = 1024 * 1024
 
 
 class UploadError(Exception):
@@ -81,27 +79,24 @@ class BlobDoor:
         kind, options = parse_options_header(request.content_type)
         if kind != "multipart/form-data" or "boundary" not in options:
             raise UploadError(400, "MalformedPOSTRequest")
-        with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as file:
-            fields, size = self._receive(request, options["boundary"].encode(), file)
-            file.seek(0)
-            content_type = fields.get("Content-Type", "application/octet-stream")
-            self._blobs.put(fields["key"], file.read(size), content_type=content_type)
-        return Response(status=204)
-
-    def _receive(self, request: Request, boundary: bytes, file: IO[bytes]) -> tuple[dict[str, str], int]:
-        """Read the form: fields, then the one file, into `file`; what follows it is ignored, as S3 does."""
-        form = _Form(boundary, request)
+        form = _Form(options["boundary"].encode(), request)
         fields = form.fields_before_file()
         grant = self._blobs.verify_post(fields)
-        size = 0
-        for piece in form.file_pieces():
-            size += len(piece)
-            if size > grant.max_bytes:
-                raise UploadError(400, "EntityTooLarge")
-            file.write(piece)
-        if size == 0:
-            raise UploadError(400, "EntityTooSmall")
-        return fields, size
+        content_type = fields.get("Content-Type", "application/octet-stream")
+        self._blobs.put_pieces(grant.key, _within(form.file_pieces(), grant.max_bytes), content_type=content_type)
+        return Response(status=204)
+
+
+def _within(pieces: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
+    """The one file's bytes; what follows it is ignored, as S3 does. Raises UploadError outside of the size range."""
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > max_bytes:
+            raise UploadError(400, "EntityTooLarge")
+        yield piece
+    if size == 0:
+        raise UploadError(400, "EntityTooSmall")
 
 
 class _Form:

@@ -54,14 +54,20 @@ class FileBlobs:
             durable.make_folders(folder)
         for draft in self._temp.iterdir():  # of a process that was killed
             draft.unlink()
+        self._remove_lone_types()
 
     def put(self, key: str, body: bytes, *, content_type: str = DEFAULT_TYPE) -> None:
+        self.put_pieces(key, [body], content_type=content_type)
+
+    def put_pieces(self, key: str, pieces: Iterable[bytes], *, content_type: str = DEFAULT_TYPE) -> None:
+        """As `put`, of a body too long to hold; nothing is put when `pieces` raises."""
         path = self._path(key)
-        self._put_type(key, content_type)
-        with durable.draft(body, temp=self._temp) as draft, self._appears(key):
-            if self._announce:
-                self._announce(key, len(body))
-            self._rename(draft, path)
+        with durable.draft(pieces, temp=self._temp) as draft:
+            self._put_type(key, content_type)
+            with self._appears(key):
+                if self._announce:
+                    self._announce(key, draft.stat().st_size)
+                self._rename(draft, path)
 
     def get(self, key: str) -> bytes:
         with self._reading(key) as file:
@@ -140,8 +146,15 @@ class FileBlobs:
     def _put_type(self, key: str, content_type: str) -> None:
         # A crash after this leaves the old object with the new type; a key's type never changes in practice.
         if content_type != self.content_type(key):
-            with durable.draft(content_type.encode(), temp=self._temp) as draft:
+            with durable.draft([content_type.encode()], temp=self._temp) as draft:
                 self._rename(draft, self._types / key)
+
+    def _remove_lone_types(self) -> None:
+        """Of objects that never appeared, as their process was killed in between."""
+        for folder, _, names in os.walk(self._types):
+            for path in (Path(folder, name) for name in names):
+                if not (self._objects / path.relative_to(self._types)).is_file():
+                    self._remove(self._types, path)
 
     def _remove(self, root: Path, path: Path) -> None:
         """Remove the file and the folders it leaves empty: their names may be a user's."""

@@ -3,23 +3,23 @@
 import os
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 
 def write_file(path: Path, body: bytes, *, temp: Path) -> None:
     """Put `body` at `path` whole or not at all; `temp` is a folder on the same disk."""
-    with draft(body, temp=temp) as written:
+    with draft([body], temp=temp) as written:
         rename(written, path)
 
 
 @contextmanager
-def draft(body: bytes, *, temp: Path) -> Iterator[Path]:
+def draft(pieces: Iterable[bytes], *, temp: Path) -> Iterator[Path]:
     """A durable file of mode 0600 in `temp`, gone again on leaving unless it was renamed."""
     path = temp / uuid.uuid4().hex
     try:
-        _write(path, body)
+        _write(path, pieces)
         yield path
     finally:
         path.unlink(missing_ok=True)
@@ -31,10 +31,11 @@ def rename(path: Path, target: Path) -> None:
     sync_folder(target.parent)
 
 
-def _write(path: Path, body: bytes) -> None:
+def _write(path: Path, pieces: Iterable[bytes]) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     with open(descriptor, "wb") as file:
-        file.write(body)
+        for piece in pieces:
+            file.write(piece)
         file.flush()
         _sync(file.fileno())
 

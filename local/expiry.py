@@ -1,4 +1,4 @@
-"""What outlives its purpose goes: expired decisions, and objects past the bucket's lifecycle."""
+"""What outlives its purpose goes: expired decisions, objects past the bucket's lifecycle, orphans, old messages."""
 
 import logging
 import threading
@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from local.application import Bucket
+from local.application import Application
+from local.orphans import KeptObjects, Referring, orphans
 from swipr.failures import describe
 
 EVERY_S = 3600.0
@@ -14,26 +15,36 @@ EVERY_S = 3600.0
 FIRST_S = 30.0
 
 
-class AgedObjects(Protocol):
-    def keys(self, prefix: str) -> Sequence[str]: ...
+class AgedObjects(KeptObjects, Protocol):
     def delete(self, keys: Iterable[str]) -> None: ...
-    def modified_at(self, key: str) -> datetime | None: ...
 
 
-class Expiring(Protocol):
+class Expiring(Referring, Protocol):
     def delete_expired(self, at: datetime) -> int: ...
 
 
-def expire(bucket: Bucket | None, objects: AgedObjects, store: Expiring, at: datetime) -> int:
-    """Delete what has expired by `at`; returns how many decisions and objects."""
-    old = [
+class AgedMessages(Protocol):
+    def drop_sent_before(self, queue_name: str, at: datetime) -> int: ...
+
+
+def expire(application: Application, objects: AgedObjects, store: Expiring, queue: AgedMessages, at: datetime) -> int:
+    """Delete what has expired by `at`; returns how many decisions, objects and messages."""
+    gone = store.delete_expired(at)
+    for spec in application.queues.values():
+        gone += queue.drop_sent_before(spec.name, at - timedelta(seconds=spec.retention_s))
+    # Decisions go first: what only they led to goes with them.
+    keys = {*_past_lifecycle(application, objects, at), *orphans(objects, store, at)}
+    objects.delete(keys)
+    return gone + len(keys)
+
+
+def _past_lifecycle(application: Application, objects: AgedObjects, at: datetime) -> Sequence[str]:
+    return [
         key
-        for prefix, days in (bucket.expiry if bucket else ())
+        for prefix, days in (application.bucket.expiry if application.bucket else ())
         for key in objects.keys(prefix)
         if (made_at := objects.modified_at(key)) and made_at <= at - timedelta(days=days)
     ]
-    objects.delete(old)
-    return len(old) + store.delete_expired(at)
 
 
 class Expiry:
@@ -41,13 +52,14 @@ class Expiry:
 
     def __init__(
         self,
-        bucket: Bucket | None,
+        application: Application,
         objects: AgedObjects,
         store: Expiring,
+        queue: AgedMessages,
         now: Callable[[], datetime],
         log: logging.Logger,
     ) -> None:
-        self._bucket, self._objects, self._store = bucket, objects, store
+        self._application, self._objects, self._store, self._queue = application, objects, store, queue
         self._now, self._log = now, log
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="expiry", daemon=True)
@@ -63,6 +75,6 @@ class Expiry:
         while not self._stopping.wait(wait_s):
             wait_s = EVERY_S
             try:
-                expire(self._bucket, self._objects, self._store, self._now())
+                expire(self._application, self._objects, self._store, self._queue, self._now())
             except OSError as error:
                 self._log.error("expiry: %s", describe(error))

@@ -216,7 +216,7 @@ class Runtime:
         )
         self._server.start()
         self._pump.start()
-        expiry = Expiry(self.application.bucket, self.blobs, self.store, self._now, self._log)
+        expiry = Expiry(self.application, self.blobs, self.store, self.queue, self._now, self._log)
         stack.callback(expiry.stop)
         expiry.start()
         self._write_runtime_file(stack, folder, cli_secret)

@@ -65,6 +65,15 @@ class Records:
                 records.write_user(db, user.model_copy(update={"held": held}))
             return True
 
+    def refresh_label(self, label: Label) -> bool:
+        with self._database.transaction() as db:
+            stored = records.read_label(db, label.user_id, label.card_id)
+            if stored is None or (stored.labelled_at, stored.choice) != (label.labelled_at, label.choice):
+                return False
+            seen = {"backbone": label.backbone, "features": label.features}
+            records.write_label(db, stored.model_copy(update=seen))
+            return True
+
     def delete_label(self, user_id: str, card_id: str) -> Label | None:
         with self._database.transaction() as db:
             label = records.read_label(db, user_id, card_id)
@@ -110,6 +119,14 @@ class Records:
     def delete_expired(self, at: datetime) -> int:
         with self._database.transaction() as db:
             return db.execute("DELETE FROM decisions WHERE expires_at <= ?", (micros(at),)).rowcount
+
+    def keys_of_decisions(self) -> set[str]:
+        """The objects that any decision leads to; not in the port."""
+        statement = """SELECT json_extract(photo.value, '$.key')
+                       FROM decisions, json_each(decisions.record, '$.photos') AS photo
+                       UNION SELECT json_extract(record, '$.features.key') FROM decisions"""
+        with self._database.reading() as db:
+            return {key for (key,) in db.execute(statement) if key is not None}
 
 
 def _holding(user: User, decision: Decision) -> User:

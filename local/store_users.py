@@ -7,7 +7,7 @@ from typing import Any
 from local import records
 from local.database import Database, micros, moment
 from swipr.errors import ConflictError, NotFoundError
-from swipr.models import DueUser, Status, User, UserSettings
+from swipr.models import DueUser, Handoff, Status, User, UserSettings
 
 
 class Users:
@@ -55,6 +55,14 @@ class Users:
             if user is None or user.champion != expected:
                 return False
             records.write_user(db, user.model_copy(update={"champion": version, "previous": expected}))
+            return True
+
+    def set_handoff(self, user_id: str, handoff: Handoff, *, expected: Handoff | None) -> bool:
+        with self._database.transaction() as db:
+            user = records.read_user(db, user_id)
+            if user is None or user.handoff != expected:
+                return False
+            records.write_user(db, user.model_copy(update={"handoff": handoff}))
             return True
 
     def wake(self, user_id: str, *, at: datetime) -> bool:

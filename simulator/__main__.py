@@ -18,7 +18,7 @@ from simulator.faults import Faults
 from simulator.photo_folder import PhotoFolder, PhotoFolderError
 from simulator.records import Records, StateError
 from simulator.server import Application
-from simulator.service import Service, system_clock
+from simulator.service import BATCH, Service, system_clock
 
 CARDS = 40
 TASTES_PER_SEED = 1000
@@ -54,7 +54,15 @@ def _service(chosen: argparse.Namespace) -> Service:
     }
     records = Records(str(chosen.state) if chosen.state else ":memory:")
     first_taste = (chosen.seed - 1) * TASTES_PER_SEED + 1
-    return Service(catalogue, records, cards=cards, first_taste=first_taste, options=options, now=system_clock)
+    return Service(
+        catalogue,
+        records,
+        cards=cards,
+        first_taste=first_taste,
+        options=options,
+        now=system_clock,
+        cards_per_look=chosen.cards_per_look,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--photos", type=Path, help="serve photographs of DIR/{train,test}/{like,pass}/ instead of drawn people")
     add("--photos-per-card", type=int, help="drawn people: 1 to 4 if not given; photographs: 1")
     add("--cards", type=int, help=f"length of a new user's deck; {CARDS}, or all photographs of test")
+    add("--cards-per-look", type=int, default=BATCH, help="cards offered at a time")
     add("--likes-limit", type=int, help="likes until the service says that none remain")
     add("--nothing-left", choices=NOTHING_LEFT, default="timeout", help="how an empty deck says so")
     add("--nothing-left-s", type=float, default=20, help="seconds that an empty deck asks to wait")

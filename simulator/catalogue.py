@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, Protocol
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from simulator.people import Person, person
 from simulator.portraits import SIZES, Format, draw, encode
@@ -17,6 +17,8 @@ from simulator.tastes import Taste, Weights, traits
 Choice = Literal["like", "pass"]
 #: Where the numbers of cards to teach from begin; no deck gets that long.
 TRAIN_FROM: Final = 1_000_000
+#: Of a photograph encoded anew.
+LONGEST_PX: Final = 2048
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,9 @@ class Catalogue(Protocol):
 
     def training(self, count: int, seed: int, weights: Weights) -> Sequence[int]:
         """Numbers of cards that are in no deck, both kinds among them; the same arguments give the same cards."""
+
+    def own_form(self, card_id: str, number: int) -> Format | None:
+        """The form the photo lies in, if it need not be drawn or encoded to be served."""
 
     def photo(self, card_id: str, number: int, size: tuple[int, int] | None, form: Format) -> bytes | None:
         """The photo's bytes (`size` None: the largest), or None if there is no such photo."""
@@ -120,6 +125,9 @@ class DrawnPeople:
             index += 1
         return chosen
 
+    def own_form(self, card_id: str, number: int) -> Format | None:
+        return None
+
     def photo(self, card_id: str, number: int, size: tuple[int, int] | None, form: Format) -> bytes | None:
         index = self.index_of(card_id)
         if index is None or not 0 <= number < len(self._person(index).scenes):
@@ -135,9 +143,12 @@ class DrawnPeople:
 
 
 def reencoded(data: bytes, form: Format) -> bytes:
-    """A photograph in the form asked for. Raises OSError if it cannot be read."""
+    """A photograph in the form asked for, upright, at most LONGEST_PX a side. Raises OSError if it cannot be read."""
     with Image.open(io.BytesIO(data)) as image:
-        return encode(image.convert("RGB"), form)
+        image.draft("RGB", (LONGEST_PX, LONGEST_PX))
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+    upright.thumbnail((LONGEST_PX, LONGEST_PX))
+    return encode(upright, form)
 
 
 def likes_back(card_id: str) -> bool:

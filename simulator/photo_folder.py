@@ -2,7 +2,8 @@
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,8 @@ SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 AT_LEAST_OF_EACH: Final = 10
 _KINDS: Final[tuple[Choice, Choice]] = ("like", "pass")
 _AGE: Final = 30
+#: Services of this kind give no larger ones; a larger photograph is made smaller.
+_LARGEST_BYTES: Final = 8_000_000
 _SIGNATURES: Final = {"jpeg": (b"\xff\xd8\xff",), "webp": (b"RIFF",)}
 
 
@@ -34,8 +37,12 @@ class PhotoFolder:
         digest = hashlib.sha256(names.encode()).hexdigest()[:16]
         self.identity = f"photographs {digest}, seed {seed}, photos per card {photos_per_card}"
         self._ids = CardIds(self.identity)
+        self._made: Callable[[int], Card] = cache(self._make)
 
     def card(self, index: int) -> Card:
+        return self._made(index)
+
+    def _make(self, index: int) -> Card:
         card_id = self._ids.of(index)
         photos = len(self._cards[index][1])
         return Card(
@@ -61,13 +68,31 @@ class PhotoFolder:
         random.Random(f"order/{seed}").shuffle(chosen)
         return chosen
 
+    def train(self, kind: Choice) -> int:
+        """How many cards of that kind there are to teach from."""
+        return sum(index >= TRAIN_FROM and own == kind for index, (own, _) in self._cards.items())
+
+    def own_form(self, card_id: str, number: int) -> Format | None:
+        path = self._path(card_id, number)
+        return None if path is None else "webp" if path.suffix.lower() == ".webp" else "jpeg"
+
     def photo(self, card_id: str, number: int, size: tuple[int, int] | None, form: Format) -> bytes | None:
+        """In another form than its own it is encoded anew; what is no photograph is served as it lies."""
+        path = self._path(card_id, number)
+        if path is None:
+            return None
+        data = path.read_bytes()
+        if data.startswith(_SIGNATURES[form]) and len(data) <= _LARGEST_BYTES:
+            return data
+        try:
+            return reencoded(data, form)
+        except (OSError, ValueError, SyntaxError):  # as Pillow says that it cannot read something
+            return data
+
+    def _path(self, card_id: str, number: int) -> Path | None:
         index = self.index_of(card_id)
         paths = self._cards[index][1] if index is not None else []
-        if not 0 <= number < len(paths):
-            return None
-        data = paths[number].read_bytes()
-        return data if data.startswith(_SIGNATURES[form]) else reencoded(data, form)
+        return paths[number] if 0 <= number < len(paths) else None
 
     def traits(self, index: int) -> dict[str, object]:
         return {"files": [path.name for path in self._cards[index][1]]}
@@ -87,10 +112,16 @@ def _cards(folder: Path, split: str, seed: int, photos_per_card: int) -> list[tu
 
 def _photos(folder: Path, split: str, kind: str) -> list[Path]:
     place = folder / split / kind
-    found = sorted(path for path in place.glob("*") if path.suffix.lower() in SUFFIXES) if place.is_dir() else []
+    files = place.iterdir() if place.is_dir() else ()
+    found = sorted(path for path in files if path.suffix.lower() in SUFFIXES and _has_something(path))
     if not found:
         raise PhotoFolderError(
             f"{folder}: no photographs in {split}/{kind}. Expected {folder.name}/{{train,test}}/{{like,pass}}/ with "
             f"{', '.join(sorted(SUFFIXES))} files in each of the four."
         )
     return found
+
+
+def _has_something(path: Path) -> bool:
+    """Not what file systems leave lying about: hidden and empty files."""
+    return not path.name.startswith(".") and path.is_file() and path.stat().st_size > 0

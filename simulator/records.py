@@ -100,6 +100,12 @@ class Records:
         rows = self._db.execute("SELECT card_id, likes, passes, matched_at FROM swipes WHERE token = ?", (token,))
         return {card_id: Swipe(*rest) for card_id, *rest in rows}
 
+    def swipe(self, token: str, card_id: str) -> Swipe:
+        """What the user did about this one card so far."""
+        statement = "SELECT likes, passes, matched_at FROM swipes WHERE token = ? AND card_id = ?"
+        row = self._db.execute(statement, (token, card_id)).fetchone()
+        return Swipe(*row) if row else Swipe()
+
     def put_swipe(self, token: str, card_id: str, swipe: Swipe) -> None:
         row = (token, card_id, swipe.likes, swipe.passes, swipe.matched_at)
         self._db.execute("INSERT OR REPLACE INTO swipes VALUES (?, ?, ?, ?, ?)", row)

@@ -261,10 +261,14 @@ class Application:
         """Makes photo addresses on this very server, in a form that the client said it can read."""
         origin = request.host_url.rstrip("/")
         with_webp = "webp" in request.headers.get("x-supported-image-formats", "")
-        # Half of the photos: both forms occur in one deck, as in the real service.
-        return lambda card_id, number, size: self._photo_url(
-            origin, card_id, number, size, "webp" if with_webp and int(card_id[-1], 16) % 2 == number % 2 else "jpg"
-        )
+
+        def address(card_id: str, number: int, size: tuple[int, int] | None) -> str:
+            own = self._service.catalogue.own_form(card_id, number)
+            # Half of the drawn photos: both forms occur in one deck, as in the real service.
+            webp = own == "webp" if own else int(card_id[-1], 16) % 2 == number % 2
+            return self._photo_url(origin, card_id, number, size, "webp" if with_webp and webp else "jpg")
+
+        return address
 
     def _largest(self, request: Request) -> Callable[[str, int], str]:
         """For those who teach: the same rendition as a deck's client would fetch."""
@@ -273,7 +277,8 @@ class Application:
         def address(card_id: str, number: int) -> str:
             index = self._service.catalogue.index_of(card_id)
             sizes = self._service.catalogue.card(index).sizes if index is not None else ()
-            return self._photo_url(origin, card_id, number, min(sizes, default=None), "jpg")
+            extension = "webp" if self._service.catalogue.own_form(card_id, number) == "webp" else "jpg"
+            return self._photo_url(origin, card_id, number, min(sizes, default=None), extension)
 
         return address
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from simulator.catalogue import Card, Catalogue, Choice
-from simulator.records import Records, StateError, Swipe, UserRow
+from simulator.records import Records, StateError, UserRow
 
 BATCH: Final = 10
 FOR_EVER: Final = 1e12
@@ -48,8 +48,10 @@ class Service:
         first_taste: int,
         options: Mapping[str, Any],
         now: Callable[[], float],
+        cards_per_look: int = BATCH,
     ) -> None:
         self.catalogue, self._records, self._cards = catalogue, records, cards
+        self._cards_per_look = cards_per_look
         self._first_taste = first_taste
         self._options = {**OPTIONS, **options}
         self._now = now
@@ -133,7 +135,7 @@ class Service:
             card = self.catalogue.card(index)
             if card.card_id not in swiped:
                 left.append(card)
-                if len(left) == BATCH:
+                if len(left) == self._cards_per_look:
                     break
         return left
 
@@ -150,7 +152,7 @@ class Service:
                 self._records.put_user(replace(user, limited_until=until, stopped_until=max(until, user.stopped_until)))
                 return Liked(card, limited_until=until)
             self._records.put_user(replace(user, likes_used=user.likes_used + 1))
-            swipe = self._records.swipes(token).get(card_id, Swipe())
+            swipe = self._records.swipe(token, card_id)
             matched_at = swipe.matched_at or (self.now() if card.likes_back else None)
             self._records.put_swipe(token, card_id, replace(swipe, likes=swipe.likes + 1, matched_at=matched_at))
         return Liked(card, matched_at if swipe.matched_at is None else None)
@@ -159,7 +161,7 @@ class Service:
         card = self._card(token, card_id)
         if card is not None and counted:
             with self._records.change():
-                swipe = self._records.swipes(token).get(card_id, Swipe())
+                swipe = self._records.swipe(token, card_id)
                 self._records.put_swipe(token, card_id, replace(swipe, passes=swipe.passes + 1))
         return Liked(card)
 

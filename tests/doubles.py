@@ -81,7 +81,7 @@ class FakeJudge:
                 body = base64.b64decode(source["data"])
             else:
                 body = self.read(source["url"], source["first"], source["last"])
-            taste = body.removeprefix(JPEG).decode().split("/")[0]
+            taste = body.removeprefix(JPEG).decode(errors="replace").split("/")[0]
             if taste not in LOGITS:
                 photos.append({"id": source["id"], "error": "not a photo"})
                 continue
@@ -94,6 +94,7 @@ class FakeDeck:
     """Counts what it receives; `answers` decides what becomes of each swipe. It offers swiped cards again."""
 
     states_ages = True
+    is_service = True
 
     def __init__(self, cards: Sequence[Card], *, name: str = "fake", batch: int = 10) -> None:
         self.name = name

@@ -8,7 +8,6 @@ last bits of another machine's arithmetic seldom show.
 """
 
 import hashlib
-import json
 import sys
 from functools import cache
 from pathlib import Path
@@ -19,6 +18,7 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
+from local import backbone_folder
 from swipr import backbone
 from training.drawings import draw
 
@@ -348,7 +348,10 @@ def write(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
         (folder / name).write_bytes(data)
-    (folder / backbone.CARD).write_text(json.dumps(card, indent=2) + "\n", "utf-8")
+    backbone_folder.write_card(folder, card)
+    network = backbone.load(folder)
+    card["golden"] = backbone_folder.golden_of(network.features(backbone_folder.golden_picture(SIZE_PX)[None])[0])
+    backbone_folder.write_card(folder, card)
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from swipr.failures import describe
 from swipr.labelling import NewLabels
 from swipr.models import UserSettings
 from swipr.telemetry import logger
+from swipr.upload_desk import NewUpload
 
 app = APIGatewayHttpResolver()
 Model = TypeVar("Model", bound=BaseModel)
@@ -110,6 +111,21 @@ def add_labels() -> Response[str]:
 @app.delete("/v1/labels/<card_id>")
 def take_label_back(card_id: str) -> Response[str]:
     return answer(bootstrap.api().take_label_back(user_id(), card_id))
+
+
+@app.post("/v1/uploads")
+def open_upload() -> Response[str]:
+    return answer(bootstrap.api().open_upload(user_id(), body(NewUpload)), HTTPStatus.CREATED)
+
+
+@app.get("/v1/uploads")
+def uploads() -> Response[str]:
+    return answer(bootstrap.api().uploads(user_id()))
+
+
+@app.get("/v1/uploads/<upload_id>")
+def upload(upload_id: str) -> Response[str]:
+    return answer(bootstrap.api().upload(user_id(), upload_id))
 
 
 @app.get("/v1/models")

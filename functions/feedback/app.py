@@ -9,28 +9,39 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from swipr import bootstrap
 from swipr.models import RefitRequest
 from swipr.telemetry import logger
+from swipr.upload_report import Uploaded
 
 
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001 (Lambda's signature)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Records of the queue Refits, or of objects created under `labels/`; a raised error brings them again."""
     for record in event["Records"]:
         if record.get("eventSource") == "aws:sqs":
             refit(RefitRequest.model_validate_json(record["body"]))
         else:
-            take_upload(record)
+            take_upload(uploaded(record), context)
 
 
 def refit(request: RefitRequest) -> None:
-    model = bootstrap.feedback().refit(request)
+    model, handed = bootstrap.feedback().refit(request)
     if model is not None:
         fitted = {"version": model.version, "labels": model.labels, "metrics": model.metrics}
         logger().info("refit", extra={"user_id": request.user_id, **fitted})
+    if handed is not None:
+        logger().info("hand-off", extra={"user_id": request.user_id, "handoff_id": handed.handoff_id})
 
 
-def take_upload(record: dict[str, Any]) -> None:
+def take_upload(upload: Uploaded, context: LambdaContext) -> None:
+    report = bootstrap.feedback().take_upload(upload, time_left_s=lambda: context.get_remaining_time_in_millis() / 1000)
+    if report is not None:
+        counts = report.model_dump(include={"upload_id", "state", "taken", "refused"})
+        logger().info("upload", extra={"user_id": upload.user_id, **counts})
+
+
+def uploaded(record: dict[str, Any]) -> Uploaded:
     created = record["s3"]["object"]
-    bootstrap.feedback().take_upload(
-        unquote_plus(created["key"]),
+    return Uploaded(
+        key=unquote_plus(created["key"]),
         size=int(created["size"]),
         uploaded_at=datetime.fromisoformat(record["eventTime"]),
+        version=created.get("sequencer", ""),
     )

@@ -295,6 +295,33 @@ def test_an_older_label_changes_nothing(ready):
     assert ready.user("ann").held == ("tinder:1",)
 
 
+def test_refreshing_replaces_what_was_seen_of_this_very_label(ready):
+    ready.put_label(a_label())
+    ready.record_decision(unsure(), fence=1)
+    fresh = a_label(backbone="f" * 64, features=b"xxxx")
+
+    assert ready.refresh_label(fresh) is True
+    assert ready.refresh_label(fresh) is True
+    assert ready.label("ann", "tinder:1") == fresh
+    assert ready.user("ann").held == ("tinder:1",)
+
+
+@pytest.mark.parametrize("changes", [{"labelled_at": later(1)}, {"labelled_at": later(-1)}, {"choice": "pass"}])
+def test_refreshing_leaves_another_label_of_the_card_alone(store, changes):
+    store.put_label(a_label(**changes))
+
+    assert store.refresh_label(a_label(features=b"xxxx")) is False
+    assert store.label("ann", "tinder:1") == a_label(**changes)
+
+
+def test_refreshing_brings_no_deleted_label_back(store):
+    store.put_label(a_label())
+    store.delete_label("ann", "tinder:1")
+
+    assert store.refresh_label(a_label()) is False
+    assert store.labels("ann") == []
+
+
 def test_a_label_put_twice_is_there_once(store):
     assert store.put_label(a_label()) is True
     assert store.put_label(a_label()) is True
@@ -412,6 +439,7 @@ OPERATIONS = {
     "decisions": lambda s: s.decisions("ann", at=NOW, limit=1),
     "acted": lambda s: s.acted("ann", ["k"]),
     "put_label": lambda s: s.put_label(a_label()),
+    "refresh_label": lambda s: s.refresh_label(a_label()),
     "delete_label": lambda s: s.delete_label("ann", "tinder:1"),
     "labels": lambda s: s.labels("ann"),
     "label_features": lambda s: s.label_features("ann", ["tinder:1"]),

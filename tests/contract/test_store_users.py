@@ -6,8 +6,8 @@ import pytest
 
 from swipr.errors import ConflictError, NotFoundError
 from swipr.models import DueUser, UserSettings
-from tests.contract.races import race
-from tests.contract.values import NOT_TEXT, NOW, a_report, a_status, a_user, later, lease_of
+from tests.contract.races import race, race_each
+from tests.contract.values import NOT_TEXT, NOW, a_handoff, a_report, a_status, a_user, later, lease_of
 
 CHANGES = {
     "switch": lambda store, user_id: store.switch(user_id, enabled=True, at=NOW, status=a_status()),
@@ -198,6 +198,31 @@ def test_a_champion_not_expected_stays(store, expected):
 
 def test_an_unknown_user_has_no_champion(store):
     assert store.set_champion("nobody", 1, expected=None) is False
+
+
+# the last hand-off
+
+
+def test_a_handoff_is_remembered_only_in_place_of_the_expected_one(store):
+    store.create_user(a_user())
+    first, second = a_handoff("1"), a_handoff("2")
+
+    assert store.set_handoff("ann", first, expected=None) is True
+    assert store.set_handoff("ann", second, expected=None) is False
+    assert store.user("ann") == a_user(handoff=first)
+    assert store.set_handoff("ann", second, expected=first) is True
+    assert store.user("ann") == a_user(handoff=second)
+    assert store.set_handoff("nobody", first, expected=None) is False
+
+
+def test_of_two_handoffs_at_once_one_is_remembered(store):
+    store.create_user(a_user())
+    tries = [a_handoff(str(number)) for number in range(8)]
+
+    won = race_each([partial(store.set_handoff, "ann", one, expected=None) for one in tries])
+
+    assert sorted(won) == [False] * 7 + [True]
+    assert store.user("ann").handoff in tries
 
 
 # the schedule

@@ -6,6 +6,7 @@ from typing import Any
 
 from swipr.models import (
     Decision,
+    Handoff,
     Label,
     Lease,
     ModelVersion,
@@ -90,6 +91,25 @@ def a_model(version: int = 1, **changes: Any) -> ModelVersion:
         "created_at": NOW,
     }
     return ModelVersion(**(known | changes))
+
+
+def a_handoff(handoff_id: str = "h1", **changes: Any) -> Handoff:
+    known = {
+        "handoff_id": handoff_id,
+        "user_id": "ann",
+        "labels_hash": "cd" * 32,
+        "labels": 200,
+        "likes": 80,
+        "passes": 120,
+        "model_version": 7,
+        "split_seed": 5,
+        "base_backbone": "ab" * 32,
+        "code": "1",
+        "wanted": ("inbox/h1/backbone.onnx",),
+        "created_at": NOW,
+        "deadline_at": later(86_400),
+    }
+    return Handoff(**(known | changes))
 
 
 def lease_of(store: Store, user_id: str = "ann", due_at: datetime = NOW, until: datetime | None = None) -> Lease:

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from cli.client import Client, one_use_token
+from cli.client import Client, running
 from cli.demo import USER
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 60.0
-FAST = ("--port", "0", "--every", "5", "--pacing", "0", "--likes-per-day", "1000")
+BUILT_IN = ("--backbone", "builtin")  # no test may go and fetch one
+FAST = (*BUILT_IN, "--port", "0", "--every", "5", "--pacing", "0", "--likes-per-day", "1000")
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="ends processes by POSIX signals")
 
@@ -57,8 +58,7 @@ class Up:
         raise AssertionError(f"no line like {pattern!r} within {seconds:g} s:\n" + "\n".join(self.lines))
 
     def client(self) -> Client:
-        address, _ = one_use_token(self.data, USER)
-        return Client(address, lambda: one_use_token(self.data, USER)[1])
+        return running(self.data, USER)
 
     def end(self, number: int = signal.SIGINT) -> int:
         """Signal it if it still runs; its exit status."""

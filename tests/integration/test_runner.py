@@ -297,7 +297,8 @@ def test_uploaded_labels_end_in_a_report(swipr):
     file = ("1.csv", b"card_id,choice\nsim:1,like\n")
 
     answer = requests.post(address, data=fields, files={"file": file}, timeout=TIMEOUT_S)
-    report = json.loads(wait_for(lambda: swipr.blobs.keys("reports/") and swipr.blobs.get("reports/ada/1.csv.json")))
+    wait_for(lambda: swipr.blobs.keys("reports/") and b'"done"' in swipr.blobs.get("reports/ada/1.csv.json"))
+    report = json.loads(swipr.blobs.get("reports/ada/1.csv.json"))
 
     assert answer.status_code == 204
     assert (report["taken"], report["refused"]) == (0, 1)  # the card was never judged

@@ -24,7 +24,7 @@ class Opened:
 
 
 def deck_of(user: User, plain: bytes | None = b"token") -> object:
-    return bootstrap.deck_of(user, SETTINGS, Opened(plain))  # type: ignore[arg-type]
+    return bootstrap.deck_of(user, SETTINGS, Opened(plain), None)  # type: ignore[arg-type]
 
 
 def test_a_deck_is_opened_by_its_own_name() -> None:

@@ -48,7 +48,7 @@ def test_our_own_template_is_read():
     assert application.queues["SwipeSessions"] == QueueSpec("SwipeSessions", 1800, 86_400, "SwipeSessionsDead", 3)
     assert application.tables == ("Users", "Decisions", "Acted", "Labels", "Models")
     assert [(t.function, t.prefix) for t in application.blob_triggers] == [("Feedback", "labels/")]
-    assert application.bucket.expiry == (("sessions/", 7),)
+    assert application.bucket.expiry == (("sessions/", 7), ("labels/", 7), ("uploads/", 1), ("reports/", 30))
     assert {r.key: r.scopes for r in application.routes} == {
         "ANY /v1/{proxy+}": ("swipr/use",),
         "GET /": None,

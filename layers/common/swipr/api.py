@@ -9,15 +9,17 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from swipr.errors import ConflictError, InputError, NotFoundError
+from swipr import kept_photos
+from swipr.errors import ConflictError, InputError, ModelError, NotFoundError
 from swipr.heads import unpack
-from swipr.judging import Judge, rule_on_card
+from swipr.judging import OTHER_BACKBONE, Judge, backbone_of, rule_on_card
 from swipr.labelling import Labelling, NewLabels
 from swipr.models import Decision, Label, ModelVersion, SessionReport, Status, User, UserSettings, Value
 from swipr.ports import Blobs, Queue, Secrets, Store
 from swipr.session import STOPPING_S
 from swipr.session_photos import content_type_of
 from swipr.swiping import budget_day, likes_left
+from swipr.upload_desk import NewUpload, UploadDesk
 
 Json = dict[str, Any]
 
@@ -35,12 +37,13 @@ class ActingChange(Value):
 
     acting: bool
     deck: str | None = None
-    likes_per_day: int | None = Field(default=None, ge=0, le=1000)
+    likes_per_day: int | None = Field(default=None, ge=0, le=10_000)
 
 
 class DeckConnection(Value):
     deck: str
-    token: str = Field(min_length=1, max_length=500, repr=False)
+    token: str | None = Field(default=None, min_length=1, max_length=500, repr=False)
+    """Of the user's own account; a folder has none."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,11 @@ class Api:
     secrets: Secrets
     judge: Judge
     decks: tuple[str, ...]
+    tokenless: frozenset[str]
+    """Decks that need no token."""
     now: Callable[[], datetime]
+    token: Callable[[int], str]
+    """`token(n)` gives n random bytes as hex."""
 
     # --- the user --------------------------------------------------------------------------------
 
@@ -74,7 +81,7 @@ class Api:
             "switch": switch_state(user, now),
             "acting": user.acting,
             "deck": user.deck,
-            "deck_connected": user.deck_token is not None,
+            "deck_connected": self._is_connected(user),
             "next_due_at": _iso(user.next_due_at),
             "deck_wait_until": _iso(user.deck_wait_until),
             "status": user.status.model_dump(mode="json") if user.status else None,
@@ -110,7 +117,7 @@ class Api:
             return self.status(user_id)
         if change.deck != user.deck:
             raise InputError("deck", f"name the connected deck, {user.deck!r}, to let Swipr act on it")
-        if user.deck_token is None:
+        if not self._is_connected(user):
             raise InputError("deck", f"connect {user.deck!r} with its token first: PUT /v1/deck")
         if change.likes_per_day is not None:
             wanted = user.settings.model_copy(update={"likes_per_day": change.likes_per_day})
@@ -121,16 +128,32 @@ class Api:
 
     def connect_deck(self, user_id: str, connection: DeckConnection) -> Json:
         """Keep the deck's token sealed. Raises InputError for a deck this install does not have."""
-        self.user(user_id)
         if connection.deck not in self.decks:
             raise InputError("deck", f"choose one of: {', '.join(self.decks)}")
-        token = connection.token.strip().strip('"').strip()
-        if not token:
-            raise InputError("token", "is empty; paste the token of your own account")
-        sealed = self.secrets.seal(token.encode(), context={"user": user_id, "deck": connection.deck})
+        user = self.user(user_id)
+        sealed = None if connection.deck in self.tokenless else self._sealed(user_id, connection)
+        if user.deck in self.tokenless and connection.deck not in self.tokenless:
+            self._be_courteous(user)
         self.store.connect_deck(user_id, deck=connection.deck, sealed_token=sealed)
         self.store.wake(user_id, at=self.now())
         return self.status(user_id)
+
+    def _sealed(self, user_id: str, connection: DeckConnection) -> bytes:
+        token = (connection.token or "").strip().strip('"').strip()
+        if not token:
+            raise InputError("token", "is empty; paste the token of your own account")
+        return self.secrets.seal(token.encode(), context={"user": user_id, "deck": connection.deck})
+
+    def _be_courteous(self, user: User) -> None:
+        """Limits chosen for one's own folder are not for a service with people behind it."""
+        limits = UserSettings().model_dump(
+            include={"likes_per_day", "swipes_per_session", "session_every_s", "pacing_s"}
+        )
+        wanted = user.settings.model_copy(update=limits)
+        self.store.save_settings(user.user_id, wanted, revision=user.settings_revision)
+
+    def _is_connected(self, user: User) -> bool:
+        return user.deck_token is not None or (user.deck in self.decks and user.deck in self.tokenless)
 
     def settings(self, user_id: str) -> tuple[Json, int]:
         """The settings and their revision."""
@@ -144,6 +167,8 @@ class Api:
         saved = self.store.save_settings(user_id, wanted, revision=known)
         if user.status is not None and user.status.code in ("budget_spent", "held_cards"):
             self.store.wake(user_id, at=self.now())  # the reason to pause may be gone; the session looks
+        if not saved.settings.keep_photos:
+            kept_photos.forget_all(self.blobs, user_id)
         return saved.settings.model_dump(mode="json"), saved.settings_revision
 
     # --- decisions -------------------------------------------------------------------------------
@@ -151,18 +176,20 @@ class Api:
     def decisions(self, user_id: str, *, limit: int, cursor: str | None) -> Json:
         """One page, newest first, and the cursor of the next one."""
         before = self._read_cursor(user_id, cursor) if cursor else None
-        page = self.store.decisions(user_id, at=self.now(), limit=limit + 1, before=before)
+        now = self.now()
+        page = self.store.decisions(user_id, at=now, limit=limit + 1, before=before)
         shown = page[:limit]
         more = self._cursor(user_id, shown[-1]) if len(page) > limit else None
         return {
-            "decisions": [decision_json(d, self.store.label(user_id, d.card_id)) for d in shown],
+            "decisions": [decision_json(d, self.store.label(user_id, d.card_id), now) for d in shown],
             "next": more,
         }
 
     def photo(self, user_id: str, card_id: str, number: int) -> tuple[bytes, str]:
         """A decided card's photo and its content type. Raises NotFoundError."""
-        decision = self.store.decision(user_id, card_id, at=self.now())
-        if decision is None or not 0 <= number < len(decision.photos):
+        now = self.now()
+        decision = self.store.decision(user_id, card_id, at=now)
+        if decision is None or not decision.shows_photos(now) or not 0 <= number < len(decision.photos):
             raise NotFoundError("no such photo, or it has expired")
         photo = self.blobs.get_range(decision.photos[number])
         return photo, content_type_of(photo)
@@ -191,6 +218,16 @@ class Api:
     def take_label_back(self, user_id: str, card_id: str) -> Json:
         return {"removed": label_json(self._labelling().take_back(user_id, card_id))}
 
+    def open_upload(self, user_id: str, new: NewUpload) -> Json:
+        self.user(user_id)
+        return self._uploads().open(user_id, new)
+
+    def upload(self, user_id: str, upload_id: str) -> Json:
+        return self._uploads().report(user_id, upload_id)
+
+    def uploads(self, user_id: str) -> Json:
+        return self._uploads().newest(user_id)
+
     def models(self, user_id: str) -> Json:
         user = self.user(user_id)
         return {"models": [model_json(model, user) for model in self.store.models(user_id)]}
@@ -202,7 +239,12 @@ class Api:
         if model is None:
             raise ConflictError("no model of your taste yet: give at least two likes and two passes")
         data, head = base64.b64encode(photo).decode(), base64.b64encode(model.head).decode()
-        judged = self.judge({"photos": [{"id": "photo", "data": data}], "heads": [head]})["photos"][0]
+        try:
+            judged = self.judge({"photos": [{"id": "photo", "data": data}], "heads": [head]})["photos"][0]
+        except ModelError as error:
+            if backbone_of(self.judge) != model.backbone:
+                raise ConflictError(OTHER_BACKBONE) from error
+            raise
         if "error" in judged:
             raise InputError("photo", judged["error"])
         ruling = rule_on_card(unpack(model.head), judged["logits"], user.settings.card_rule)
@@ -218,6 +260,9 @@ class Api:
     def _labelling(self) -> Labelling:
         return Labelling(self.store, self.blobs, self.queue, self.judge, self.now)
 
+    def _uploads(self) -> UploadDesk:
+        return UploadDesk(self.blobs, self.now, self.token)
+
 
 def switch_state(user: User, now: datetime) -> Literal["on", "off", "stopping"]:
     """`off` is said only when no action that began before can still be under way."""
@@ -228,10 +273,12 @@ def switch_state(user: User, now: datetime) -> Literal["on", "off", "stopping"]:
     return "off"
 
 
-def decision_json(decision: Decision, label: Label | None) -> Json:
-    shown = decision.model_dump(mode="json", exclude={"user_id", "photos", "features", "backbone", "expires_at"})
+def decision_json(decision: Decision, label: Label | None, now: datetime) -> Json:
+    inner = {"user_id", "photos", "features", "backbone", "expires_at", "photos_expire_at"}
+    shown = decision.model_dump(mode="json", exclude=inner)
     choice = {"choice": label.choice, "labelled_at": _iso(label.labelled_at)} if label else None
-    return shown | {"photos": len(decision.photos), "label": choice}
+    photos = len(decision.photos) if decision.shows_photos(now) else 0
+    return shown | {"photos": photos, "label": choice}
 
 
 def label_json(label: Label) -> Json:

@@ -15,11 +15,16 @@ Features are, output by output, `weight * (output / |output| - mean)`.
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
+# Read once, when it is loaded: otherwise it reports each use to its maker's servers and keeps a file for that.
+os.putenv("ORT_DISABLE_TELEMETRY", "1")
+
 import onnxruntime as ort
 
 from swipr import onnx_file

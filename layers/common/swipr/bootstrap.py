@@ -5,17 +5,19 @@ The world is the module named by `SWIPR_WORLD` (`swipr.aws` by default): its `st
 """
 
 import importlib
+import secrets as random_source
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from swipr import settings
 from swipr.errors import DeckRefusedError
 from swipr.judging import Judge
-from swipr.models import SessionReport, SwipeSession, User
-from swipr.planning import Parts
+from swipr.models import SessionReport, State, SwipeSession, User
+from swipr.planning import Parts, acted_key
 from swipr.ports import Blobs, Queue, Secrets, Store
 from swipr.session import run_session
 from swipr.settings import Settings
@@ -23,7 +25,12 @@ from swipr.swiping import Deck, tick
 
 if TYPE_CHECKING:
     from swipr.api import Api
+    from swipr.decks.folder_scan import PhotoFolder
     from swipr.feedback import Feedback
+
+
+#: Decks of this machine itself, where there is nobody to sign in with.
+TOKENLESS_DECKS = frozenset({"folder"})
 
 
 class World(Protocol):
@@ -48,7 +55,7 @@ def world() -> World:
 
 def forget() -> None:
     """Forget everything built, so that another world can be set up in this process."""
-    for built in (settings.load, world, ticker, session_runner, api, feedback):
+    for built in (settings.load, world, ticker, session_runner, photo_folder, api, feedback):
         built.cache_clear()
 
 
@@ -63,41 +70,71 @@ def ticker() -> Callable[[], int]:
 def session_runner() -> Callable[[SwipeSession, str, Callable[[], float]], SessionReport | None]:
     """`run_session` with everything but the message, its owner and the time left filled in."""
     chosen = settings.load()
-    secrets = world().secrets(chosen)
+    secrets, store = world().secrets(chosen), world().store(chosen)
     parts = Parts(
-        store=world().store(chosen),
+        store=store,
         blobs=world().blobs(chosen),
         secrets=secrets,
         judge=world().judge(chosen),
-        deck_of=lambda user: deck_of(user, chosen, secrets),
+        deck_of=lambda user: deck_of(user, chosen, secrets, store),
         now=now,
         sleep=time.sleep,
         decision_days=chosen.decision_days,
+        photo_days=chosen.session_photo_days,
     )
     return lambda message, owner, time_left_s: run_session(message, parts, owner=owner, time_left_s=time_left_s)
 
 
 def decks(chosen: Settings) -> Mapping[str, str]:
     """The decks of this install by name, and where each is: never a user's choice."""
-    known = {"tinder": chosen.tinder_api, "simulator": chosen.simulator_api}
+    known = {"tinder": chosen.tinder_api, "simulator": chosen.simulator_api, "folder": chosen.folder_deck}
     return {name: address for name, address in known.items() if address}
 
 
-def deck_of(user: User, chosen: Settings, secrets: Secrets) -> Deck:
-    """Open the user's deck with the user's own token. Raises DeckRefusedError with the next step."""
-    from swipr.decks.tinder import TinderDeck
-
+def deck_of(user: User, chosen: Settings, secrets: Secrets, store: Store) -> Deck:
+    """Open the user's deck with the user's own token, if it takes one. Raises DeckRefusedError with the next step."""
     address = decks(chosen).get(user.deck)
     if address is None:
         raise DeckRefusedError(f"The deck {user.deck!r} does not exist here: connect another one.")
+    if user.deck in TOKENLESS_DECKS:
+        return _folder_deck(user, chosen, secrets, store)
     if user.deck_token is None:
         raise DeckRefusedError("The deck has no token: paste one.")
+    from swipr.decks.tinder import TinderDeck
+
     try:
         token = secrets.open(user.deck_token, context={"user": user.user_id, "deck": user.deck}).decode()
     except PermissionError:
         raise DeckRefusedError("The deck's token cannot be opened any more: paste it again.") from None
     hosts = tuple(host.strip() for host in chosen.tinder_photo_hosts.split(",") if host.strip())
     return TinderDeck(user.deck, address, token, photo_hosts=hosts, now=now, sleep=time.sleep)
+
+
+def _folder_deck(user: User, chosen: Settings, secrets: Secrets, store: Store) -> Deck:
+    from swipr.decks.folder import FolderDeck, Past
+    from swipr.decks.folder_places import Places
+
+    def state(card_id: str) -> State | None:
+        key = acted_key(secrets, user.user_id, card_id)
+        return store.acted(user.user_id, [key]).get(key)
+
+    past = Past(
+        acting=user.acting,
+        held=frozenset(user.held if user.settings.unsure == "ask" else ()),
+        decision=lambda card_id: store.decision(user.user_id, card_id, at=now()),
+        state=state,
+    )
+    places = Places(Path(chosen.folder_results), moves=chosen.folder_moves)
+    return FolderDeck(photo_folder(), places, past, now=now)
+
+
+@cache
+def photo_folder() -> "PhotoFolder":
+    """The one folder of this install; it remembers what it has read."""
+    from swipr.decks.folder_scan import PhotoFolder
+
+    chosen = settings.load()
+    return PhotoFolder(Path(chosen.folder_deck), leave_out=Path(chosen.folder_results), now=now)
 
 
 @cache
@@ -112,7 +149,9 @@ def api() -> "Api":
         secrets=world().secrets(chosen),
         judge=world().judge(chosen),
         decks=tuple(decks(chosen)),
+        tokenless=TOKENLESS_DECKS,
         now=now,
+        token=random_source.token_hex,
     )
 
 
@@ -125,6 +164,8 @@ def feedback() -> "Feedback":
         store=world().store(chosen),
         blobs=world().blobs(chosen),
         queue=world().queue(chosen),
+        judge=world().judge(chosen),
         code=chosen.code_version,
         now=now,
+        token=random_source.token_hex,
     )

@@ -5,6 +5,7 @@ SwiprError
 ├── NotFoundError         no such thing, or not yours
 ├── ConflictError         the thing changed meanwhile; read it again
 ├── SessionBusyError      this very session is being run elsewhere; deliver it again later
+├── UnfinishedError       the time ran out over a long upload; deliver it again, it goes on where it was
 ├── DeckError
 │   ├── DeckUnavailableError   try later (`wait_until` if the deck said when)
 │   └── DeckRefusedError       do not try again until its owner has done something
@@ -39,6 +40,10 @@ class ConflictError(SwiprError):
 
 
 class SessionBusyError(SwiprError):
+    pass
+
+
+class UnfinishedError(SwiprError):
     pass
 
 

@@ -7,7 +7,18 @@ from dataclasses import dataclass, replace
 
 from swipr.errors import ModelError, PhotoError, PhotoGoneError
 from swipr.heads import unpack
-from swipr.judging import PHOTOS_PER_CALL, CardRule, Judge, JudgeAnswer, JudgedPhoto, PhotoSource, Ruling, rule_on_card
+from swipr.judging import (
+    OTHER_BACKBONE,
+    PHOTOS_PER_CALL,
+    CardRule,
+    Judge,
+    JudgeAnswer,
+    JudgedPhoto,
+    PhotoSource,
+    Ruling,
+    backbone_of,
+    rule_on_card,
+)
 from swipr.models import BlobRange, Card, ModelVersion, Photo
 from swipr.ports import Blobs
 from swipr.session_photos import join_rows, mean_row, zip_photos
@@ -129,9 +140,14 @@ def _judge_parts(
     answers = []
     for start in range(0, len(sources), PHOTOS_PER_CALL):
         chunk = sources[start : start + PHOTOS_PER_CALL]
-        answer = judge({"photos": chunk, "heads": heads})
+        try:
+            answer = judge({"photos": chunk, "heads": heads})
+        except ModelError as error:
+            if backbone_of(judge) != model.backbone:
+                raise ModelError(OTHER_BACKBONE) from error
+            raise
         if answer["backbone"] != model.backbone:
-            raise ModelError("the model was taught with another backbone than the judge has")
+            raise ModelError(OTHER_BACKBONE)
         if [photo["id"] for photo in answer["photos"]] != [source["id"] for source in chunk]:
             raise ModelError("the judge answered for other photos than it was asked about")
         answers.append(answer)

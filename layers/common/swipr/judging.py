@@ -55,6 +55,17 @@ class Judge(Protocol):
         """Raises ModelError if the judge cannot answer at all; one bad photo is an `error` in its place."""
 
 
+OTHER_BACKBONE = (
+    "your model was taught with another backbone than the one in use now: give at least two likes and two passes anew, "
+    "or go back with `swipr backbone use`"
+)
+
+
+def backbone_of(judge: Judge) -> str:
+    """sha256 of the backbone the judge runs. Raises ModelError if it does not answer."""
+    return judge({"photos": [], "heads": []})["backbone"]
+
+
 class Ruling(NamedTuple):
     verdict: Verdict
     score: float

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from swipr import kept_photos
 from swipr.errors import InputError, NotFoundError
 from swipr.judging import PHOTOS_PER_CALL, Judge, PhotoSource
 from swipr.models import CardId, Choice, Label, RefitRequest, Value
@@ -45,24 +46,22 @@ class Labelling:
         """
         embedded = self._embed(new.labels)
         labels = [self._label(user_id, number, label, embedded) for number, label in enumerate(new.labels)]
-        for label in labels:
-            self.store.put_label(label)
-        self._set_going(user_id)
+        user = self.store.user(user_id)
+        keeps_photos = user is not None and user.settings.keep_photos
+        for label, sent in zip(labels, new.labels, strict=True):
+            if self.store.put_label(label) and keeps_photos:
+                kept_photos.keep(self.blobs, user_id, label.card_id, self._photos(user_id, label.card_id, sent))
+        set_going(user_id, self.store, self.queue, at=self.now())
         return labels
 
     def take_back(self, user_id: str, card_id: str) -> Label:
         """Remove the label and ask for a refit. Raises NotFoundError."""
         label = self.store.delete_label(user_id, card_id)
+        kept_photos.forget(self.blobs, user_id, card_id)
         if label is None:
             raise NotFoundError("there is no label of this card")
-        self._set_going(user_id)
+        set_going(user_id, self.store, self.queue, at=self.now())
         return label
-
-    def _set_going(self, user_id: str) -> None:
-        self.queue.ask_refit(RefitRequest(user_id=user_id))
-        user = self.store.user(user_id)
-        if user is not None and user.status is not None and user.status.code == "held_cards":
-            self.store.wake(user_id, at=self.now())
 
     def _label(self, user_id: str, number: int, new: NewLabel, embedded: dict[int, tuple[str, bytes]]) -> Label:
         if new.photos:
@@ -83,19 +82,35 @@ class Labelling:
             features=features,
         )
 
+    def _photos(self, user_id: str, card_id: str, sent: NewLabel) -> list[bytes]:
+        """Those sent along, else those of the decision; none once they have expired."""
+        if sent.photos:
+            return [base64.b64decode(photo) for photo in sent.photos]
+        decision = self.store.decision(user_id, card_id, at=self.now())
+        try:
+            if decision is None or not decision.shows_photos(self.now()):
+                return []
+            return [self.blobs.get_range(part) for part in decision.photos]
+        except NotFoundError:
+            return []
+
     def _of_decision(self, user_id: str, number: int, new: NewLabel) -> tuple[str, str, bytes]:
         field = f"labels[{number}].card_id"
         if new.card_id is None:
             raise InputError(field, "name a card that was decided, or send its photos")
-        decision = self.store.decision(user_id, new.card_id, at=self.now())
+        now = self.now()
+        decision = self.store.decision(user_id, new.card_id, at=now)
         if decision is None:
             raise InputError(field, "this card has not been decided, or too long ago; send its photos")
         if decision.features is None or decision.backbone is None:
             raise InputError(field, "its photos were never seen, so nothing can be learned from it; send them")
+        expired = InputError(field, "what was seen of it has expired; send its photos")
+        if not decision.shows_photos(now):
+            raise expired
         try:
             return new.card_id, decision.backbone, self.blobs.get_range(decision.features)
         except NotFoundError:
-            raise InputError(field, "what was seen of it has expired; send its photos") from None
+            raise expired from None
 
     def _embed(self, labels: Sequence[NewLabel]) -> dict[int, tuple[str, bytes]]:
         """Backbone and mean features of each label that brings photos, by its place."""
@@ -118,6 +133,14 @@ class Labelling:
                 number = int(source["id"].split("]")[0].removeprefix("labels["))
                 rows.setdefault(number, []).append(base64.b64decode(photo["features"]))
         return {number: (answer["backbone"], mean_row(own)) for number, own in rows.items()}
+
+
+def set_going(user_id: str, store: Store, queue: Queue, *, at: datetime) -> None:
+    """Ask for a refit, and wake a user who sleeps until held cards are answered."""
+    queue.ask_refit(RefitRequest(user_id=user_id))
+    user = store.user(user_id)
+    if user is not None and user.status is not None and user.status.code == "held_cards":
+        store.wake(user_id, at=at)
 
 
 def check_base64(field: str, text: str) -> None:

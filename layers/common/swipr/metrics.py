@@ -42,10 +42,11 @@ def log_loss(scores: np.ndarray, liked: np.ndarray) -> float:
     return float(-np.log(np.maximum(right, 1e-12)).mean())
 
 
-def calibration_error(scores: np.ndarray, liked: np.ndarray) -> float:
-    """Mean distance between score and share of likes over up to ten equally filled bins."""
-    bins = np.array_split(np.argsort(scores, kind="stable"), min(10, max(2, len(scores) // 10)))
-    gaps = [len(part) * abs(float(scores[part].mean() - liked[part].mean())) for part in bins if len(part)]
+def calibration_error(scores: np.ndarray, liked: np.ndarray, *, bins: int | None = None) -> float:
+    """Mean distance between score and share of likes over equally filled bins; by default ten, fewer below 100."""
+    count = bins or min(10, max(2, len(scores) // 10))
+    parts = np.array_split(np.argsort(scores, kind="stable"), count)
+    gaps = [len(part) * abs(float(scores[part].mean() - liked[part].mean())) for part in parts if len(part)]
     return sum(gaps) / len(scores)
 
 

@@ -86,7 +86,7 @@ class UserSettings(Value):
     model_config = ConfigDict(strict=True)
 
     time_zone: str = "UTC"
-    likes_per_day: int = Field(default=20, ge=0, le=1000)
+    likes_per_day: int = Field(default=20, ge=0, le=10_000)
     swipes_per_session: int = Field(default=12, ge=1, le=100)
     session_every_s: int = Field(default=900, ge=5, le=86_400)
     pacing_s: float = Field(default=2.0, ge=0, le=30)
@@ -94,6 +94,11 @@ class UserSettings(Value):
     wish: Literal["balanced", "precision"] = "balanced"
     precision_at_least: float = Field(default=0.8, ge=0.5, le=0.99)
     card_rule: Literal["mean", "any", "best_weighted"] = "mean"
+    handoff_min_labels: int = Field(default=200, ge=1, le=100_000)
+    """New labels before training is asked for; later, as many as there were at the last time."""
+    handoff_min_hours: float = Field(default=24.0, ge=0, le=8760)
+    keep_photos: bool = False
+    """Keep the photos of labels, for training and so that labels can follow a change of backbone."""
 
     @field_validator("time_zone")
     @classmethod
@@ -160,6 +165,28 @@ class SessionReport(Value):
     cost_microusd: float = 0.0
 
 
+class Handoff(Value):
+    """A request to train on one version of a user's labels; `labels_hash` names it, `split_seed` splits it by card."""
+
+    schema_version: Literal[1] = 1
+    handoff_id: str
+    user_id: UserId
+    labels_hash: str
+    labels: int
+    likes: int
+    passes: int
+    model_version: int
+    """The head that learned from exactly these labels: what a candidate has to beat."""
+    split_seed: int
+    base_backbone: str
+    """sha256 of the backbone that head is for."""
+    code: str
+    wanted: tuple[str, ...]
+    """Keys of the objects that answer it."""
+    created_at: AwareDatetime
+    deadline_at: AwareDatetime
+
+
 class User(Value):
     user_id: UserId
     enabled: bool = False
@@ -190,6 +217,8 @@ class User(Value):
 
     champion: int | None = None
     previous: int | None = None
+    handoff: Handoff | None = None
+    """The last one."""
     recent_sessions: tuple[SessionReport, ...] = ()
     """Newest first."""
 
@@ -256,12 +285,18 @@ class Decision(Value):
     photos: tuple[BlobRange, ...] = ()
     features: BlobRange | None = None
     """Float16 little-endian mean of the photos' features, one row."""
+    photos_expire_at: AwareDatetime | None = None
+    """When photos and features go; the decision itself stays until `expires_at`."""
     filtered: bool = False
     match_id: str | None = None
     detail: str = ""
     decided_at: AwareDatetime
     acted_at: AwareDatetime | None = None
     expires_at: AwareDatetime
+
+    def shows_photos(self, at: datetime) -> bool:
+        """Whether its photos and features may still be read: what has expired may be there a while longer."""
+        return self.photos_expire_at is None or at < self.photos_expire_at
 
 
 class Label(Value):

@@ -3,6 +3,8 @@
 import io
 import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from PIL import Image
@@ -36,18 +38,27 @@ def to_input(photo: bytes, size_px: int) -> np.ndarray:
     filter; scaling lives in the graph. Of an animation the first frame counts.
     Raises PhotoError if the bytes are not a readable JPEG, PNG or WebP within the pixel ceilings.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # odd metadata is no reason to lose a photo
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        try:
-            with _opened(photo) as image:
-                return _squash(image, size_px)
-        except PhotoError:
-            raise
-        except MemoryError:
-            raise PhotoError("the photo needs too much memory") from None
-        except Exception as error:  # the decoders raise nearly anything on damaged bytes
-            raise PhotoError(f"the photo is damaged ({type(error).__name__})") from error
+    with _decoding(), _opened(photo) as image:
+        return _squash(image, size_px)
+
+
+def shrink(photo: bytes, side_px: int) -> bytes:
+    """Make a large photo a small JPEG, at most `side_px` a side, oriented, without metadata.
+
+    Raises PhotoError as `to_input` does.
+    """
+    with _decoding(), _opened(photo) as image:
+        image.draft("RGB", (side_px, side_px))
+        image.load()
+        orientation = _orientation(image)
+        scale = min(1.0, side_px / max(image.size))
+        width, height = (max(1, round(length * scale)) for length in image.size)
+        small = _rgb(_eight_bit(image), (width, height))
+        if orientation in _TURN:
+            small = small.transpose(_TURN[orientation])
+        written = io.BytesIO()
+        small.save(written, "JPEG", quality=92)
+        return written.getvalue()
 
 
 def qualities(pixels: np.ndarray) -> dict[str, float]:
@@ -60,6 +71,22 @@ def qualities(pixels: np.ndarray) -> dict[str, float]:
     around = luminance[:-2, 1:-1] + luminance[2:, 1:-1] + luminance[1:-1, :-2] + luminance[1:-1, 2:]
     sharpness = float(np.abs(centre - around / 4).mean())
     return {"sharpness": round(sharpness, 4), "exposure": round(float(luminance.mean()), 4)}
+
+
+@contextmanager
+def _decoding() -> Iterator[None]:
+    """Whatever goes wrong in a decoder is a PhotoError."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # odd metadata is no reason to lose a photo
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            yield
+        except PhotoError:
+            raise
+        except MemoryError:
+            raise PhotoError("the photo needs too much memory") from None
+        except Exception as error:  # the decoders raise nearly anything on damaged bytes
+            raise PhotoError(f"the photo is damaged ({type(error).__name__})") from error
 
 
 def _opened(photo: bytes) -> Image.Image:
@@ -110,7 +137,7 @@ def _squash(image: Image.Image, size_px: int) -> np.ndarray:
     image.draft("RGB", (size_px, size_px))
     image.load()
     orientation = _orientation(image)
-    small = _rgb(_eight_bit(image), size_px)
+    small = _rgb(_eight_bit(image), (size_px, size_px))
     if orientation in _TURN:
         small = small.transpose(_TURN[orientation])
     return np.asarray(small)
@@ -129,11 +156,11 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return image
 
 
-def _rgb(image: Image.Image, size_px: int) -> Image.Image:
+def _rgb(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Squash first, so that colour work is done on few pixels; alpha is mixed over white."""
     transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
     image = image.convert("RGBA" if transparent else "RGB" if image.mode in ("1", "P") else image.mode)
-    small = image.resize((size_px, size_px), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    small = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
     if not transparent:
         return small.convert("RGB")
     white = Image.new("RGBA", small.size, "white")

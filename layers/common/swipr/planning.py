@@ -30,10 +30,15 @@ class Parts:
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
     decision_days: int = 30
+    photo_days: int = 7
 
     def acted_key(self, user_id: str, card_id: str) -> str:
-        """The name of a card in Acted: it outlives the card, so it must not be readable."""
-        return self.secrets.keyed_hash(f"{user_id} {card_id}")
+        return acted_key(self.secrets, user_id, card_id)
+
+
+def acted_key(secrets: Secrets, user_id: str, card_id: str) -> str:
+    """The name of a card in Acted: it outlives the card, so it must not be readable."""
+    return secrets.keyed_hash(f"{user_id} {card_id}")
 
 
 @dataclass(frozen=True)
@@ -122,13 +127,15 @@ def _judge(cards: Sequence[Card], user: User, deck: Deck, parts: Parts, name: st
     )
     result.photos, result.photo_errors = judged.photos, judged.photo_errors
     result.judge_ms, result.judge_calls = judged.judge_ms, judged.judge_calls
-    return {card.card.card_id: _by_policy(card, user) for card in judged.cards}
+    return {card.card.card_id: _by_policy(card, user, deck) for card in judged.cards}
 
 
-def _by_policy(judged: JudgedCard, user: User) -> Plan:
+def _by_policy(judged: JudgedCard, user: User, deck: Deck) -> Plan:
     """What the model says of the card, and what the user wants done when it is unsure."""
     card, ruling = judged.card, judged.ruling
-    # The fault may be the host's, and a pass cannot be taken back: unreadable is unsure.
+    if ruling is None and not deck.is_service:
+        return Plan(card, "pass", "filtered: none of its photos can be read", judged, filtered=True)
+    # At a service the fault may be its host's, and a pass cannot be taken back: unreadable is unsure.
     verdict, reason = (ruling.verdict, ruling.reason) if ruling else ("unsure", "none of its photos can be read")
     if verdict != "unsure" or user.settings.unsure == "ask":
         return Plan(card, verdict, reason, judged)
@@ -139,7 +146,14 @@ def _by_policy(judged: JudgedCard, user: User) -> Plan:
 
 
 def decision_of(
-    plan: Plan, *, user_id: str, session_id: str, state: str, at: datetime, expires_at: datetime
+    plan: Plan,
+    *,
+    user_id: str,
+    session_id: str,
+    state: str,
+    at: datetime,
+    expires_at: datetime,
+    photos_expire_at: datetime,
 ) -> Decision:
     """The record of the plan, with what was seen of the card."""
     fresh = Decision.model_validate(
@@ -154,6 +168,7 @@ def decision_of(
             "filtered": plan.filtered,
             "decided_at": at,
             "expires_at": expires_at,
+            "photos_expire_at": photos_expire_at,
         }
     )
     return fresh.model_copy(update=_seen(plan))
@@ -161,7 +176,9 @@ def decision_of(
 
 def _seen(plan: Plan) -> dict[str, object]:
     if plan.earlier is not None:
-        kept = ("score", "photo_scores", "threshold", "model_version", "backbone", "photos", "features")
+        kept = (
+            "score", "photo_scores", "threshold", "model_version", "backbone", "photos", "features", "photos_expire_at",
+        )  # fmt: skip
         return {name: getattr(plan.earlier, name) for name in kept}
     judged = plan.judged
     if judged is None:

@@ -15,6 +15,7 @@ from swipr.models import (
     Choice,
     Decision,
     DueUser,
+    Handoff,
     Label,
     Lease,
     ModelVersion,
@@ -75,6 +76,9 @@ class Store(Protocol):
 
     def set_champion(self, user_id: str, version: int, *, expected: int | None) -> bool:
         """Point at another model version if the pointer still is `expected`; the old one becomes previous."""
+
+    def set_handoff(self, user_id: str, handoff: Handoff, *, expected: Handoff | None) -> bool:
+        """Remember what was handed over last, if that still is `expected`."""
 
     def wake(self, user_id: str, *, at: datetime) -> bool:
         """Make an enabled user due at once, but not before `deck_wait_until`; False if off or due by then."""
@@ -185,6 +189,9 @@ class Store(Protocol):
 
         False, and nothing changed, if the stored one is newer.
         """
+
+    def refresh_label(self, label: Label) -> bool:
+        """Replace the backbone and features of this very label; False, and nothing changed, if it is not stored."""
 
     def delete_label(self, user_id: str, card_id: str) -> Label | None:
         """Remove and return the label."""

@@ -1,7 +1,7 @@
 """One session over one user's deck: take the lease, judge what is new, act within the limits, say how it ended."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -123,10 +123,10 @@ class _Run:
             return Ending("untaught", "No model of your taste yet: give at least two likes and two passes.")
         if user.acting and likes_left(user, self.tally.started_at) == 0:
             return self.budget_spent(user)
-        held = self.still_held(user)
+        deck = self.parts.deck_of(user)
+        held = self.still_held(user) if deck.is_service else []
         if len(held) > MAX_HELD:
             return self.wait_for_answers(len(held))
-        deck = self.parts.deck_of(user)
         self.reconcile_unknown(user, deck)
         offer = deck.cards()
         if not offer.cards:
@@ -136,7 +136,10 @@ class _Run:
         self.tally.planned(planned)
         if not planned.plans:
             return self.nothing_planned(planned)
-        return self.act_on(user, deck, planned.plans)
+        ending = self.act_on(user, deck, planned.plans)
+        if deck.is_service or ending.code != "done" or not self.has_progressed():
+            return ending
+        return replace(ending, next_due_at=self.parts.now(), keep_due=False)
 
     def nothing_planned(self, planned: Plans) -> Ending:
         if planned.new:
@@ -297,6 +300,9 @@ class _Run:
 
     # --- small ones -----------------------------------------------------------------------------------
 
+    def has_progressed(self) -> bool:
+        return self.tally.has_progressed()
+
     def user(self) -> User:
         user = self.parts.store.user(self.message.user_id)
         if user is None or user.fence != self.lease.fence:
@@ -319,4 +325,5 @@ class _Run:
             state=state,
             at=at,
             expires_at=at + timedelta(days=self.parts.decision_days),
+            photos_expire_at=at + timedelta(days=self.parts.photo_days),
         )

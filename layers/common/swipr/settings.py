@@ -30,6 +30,12 @@ class Settings(BaseModel):
     """Comma-separated host suffixes photos may be fetched from."""
     simulator_api: str = ""
     """Where the deck `simulator` is, if there is one."""
+    folder_deck: str = ""
+    """The folder of photos that is the deck `folder`; the local runner names it, nothing on AWS does."""
+    folder_results: str = ""
+    """Where the deck `folder` writes its results."""
+    folder_moves: bool = False
+    """The deck `folder` moves photos into its results, instead of linking to them."""
     code_version: str = "unknown"
     """Which code fitted a model; part of its lineage."""
     console_dir: str = "/opt/python/console"

@@ -22,6 +22,9 @@ class Deck(Protocol):
     name: str
     states_ages: bool
     """Cards of this deck say an age; one without is dropped."""
+    is_service: bool
+    """Somebody else's machine: it is asked only as often as the user chose, and it offers held cards again and again.
+    What is not, goes on at once and has left its held cards out."""
 
     def cards(self) -> Offer: ...
 

@@ -36,6 +36,10 @@ class Tally:
             self.counts[answer.state] += 1
         self.counts["matches"] += answer.match_id is not None
 
+    def has_progressed(self) -> bool:
+        """Whether anything was carried out or recorded."""
+        return any(self.counts[name] for name in ("liked", "passed", "unsure", "filtered"))
+
     def report(self, *, session_id: str, ended_at: datetime, outcome: str, deck: str, acting: bool) -> SessionReport:
         cost = costs.session_microusd(
             session_s=(ended_at - self.started_at).total_seconds(),

@@ -1,121 +1,128 @@
 """Corrected labels uploaded as a file: each good row becomes a label, each other one a line in the report."""
 
-import csv
-import io
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
-from pydantic import TypeAdapter, ValidationError
-
+from swipr.blob_file import BlobFile
 from swipr.errors import LabelError, NotFoundError
-from swipr.models import CardId, Choice, Label, UserId, Value
-from swipr.ports import Blobs, Store
+from swipr.judging import Judge
+from swipr.labelling import set_going
+from swipr.models import BlobRange
+from swipr.ports import Blobs, Queue, Store
+from swipr.upload_labels import UploadLabels
+from swipr.upload_report import Progress, Uploaded, UploadReport, read_report, report_key, write_report
+from swipr.upload_rows import MAX_TEXT_BYTES, Rows, read_csv, read_json
+from swipr.upload_zip import MAX_ZIP_BYTES, ZipRows
 
-MAX_ROWS = 5_000
-MAX_BYTES = 5_000_000
+#: An absent object may only be late, where a store is slow to show it. After this long it has been deleted. Lambda
+#: tries again after one and after three minutes, so the last try ends with a report and not as a dead letter.
+GONE_AFTER = timedelta(seconds=100)
 
-
-class Row(Value):
-    """`card_id` of a card that was decided, and what it should have been."""
-
-    card_id: CardId
-    choice: Choice
+#: How much of each kind is read, bytes.
+MAX_BYTES = {".zip": MAX_ZIP_BYTES, ".json": MAX_TEXT_BYTES, ".csv": MAX_TEXT_BYTES}
+KINDS = ", ".join(MAX_BYTES)
 
 
 @dataclass(frozen=True)
 class Uploads:
-    """Files at `labels/<user>/<name>.json` (a list of rows) or `.csv` (with a header line)."""
+    """Takes in files at `labels/<user>/<name>`: `.json` (a list of rows), `.csv` or `.zip` (`like/` and `pass/`).
+
+    `token(n)` gives n random bytes as hex.
+    """
 
     store: Store
     blobs: Blobs
+    queue: Queue
+    judge: Judge
     now: Callable[[], datetime]
+    token: Callable[[int], str]
 
-    def take(self, key: str, *, size: int, uploaded_at: datetime) -> str | None:
-        """Store the file's labels and its report, returning whose labels changed; safe to do twice.
+    def take(self, uploaded: Uploaded, *, time_left_s: Callable[[], float]) -> UploadReport | None:
+        """Store the file's labels, ask for one refit, and report; None if there is nothing to do.
 
-        A label given later than the upload is kept. A key outside `labels/<user>/` is ignored. Raises NotFoundError
-        while the object is not there yet.
+        Safe to do twice, also at once: every label carries the time of the upload, so each is stored once and a later
+        one is kept. A key outside `labels/<user>/` is ignored. Raises NotFoundError while the object may still come,
+        UnfinishedError when the time is over, ModelError when the judge fails: delivered again, it goes on.
         """
-        user_id = _owner(key)
+        user_id = uploaded.user_id
         if user_id is None or self.store.user(user_id) is None:
             return None
-        report_key = f"reports/{key.removeprefix('labels/')}.json"
-        try:
-            rows = _rows(key, self._read(key, size))
-        except LabelError as error:
-            self._report(report_key, [], [{"row": None, "why": str(error)}])
+        known = read_report(self.blobs, user_id, uploaded.upload_id)
+        if known is not None and known.key == uploaded.key and _is_settled(known, uploaded):
             return None
-        taken, refused = [], []
-        for number, row in enumerate(rows, start=1):
-            try:
-                self.store.put_label(self._label(user_id, row, uploaded_at))
-                taken.append({"row": number, "card_id": row["card_id"], "choice": row["choice"]})
-            except LabelError as error:
-                refused.append({"row": number, "why": str(error)})
-        self._report(report_key, taken, refused)
-        return user_id if taken else None
-
-    def _read(self, key: str, size: int) -> str:
-        if size > MAX_BYTES:
-            raise LabelError(f"the file is larger than {MAX_BYTES // 1_000_000} MB; split it")
-        try:
-            return self.blobs.get(key).decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise LabelError("the file is not UTF-8 text") from None
-
-    def _label(self, user_id: str, raw: object, uploaded_at: datetime) -> Label:
-        try:
-            row = Row.model_validate(raw)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            raise LabelError(f"{'.'.join(map(str, first['loc'])) or 'row'}: {first['msg']}") from None
-        decision = self.store.decision(user_id, row.card_id, at=self.now())
-        if decision is None or decision.features is None or decision.backbone is None:
-            raise LabelError(f"card_id: {row.card_id} has not been judged, or too long ago")
-        try:
-            features = self.blobs.get_range(decision.features)
-        except NotFoundError:
-            raise LabelError(f"card_id: what was seen of {row.card_id} has expired") from None
-        return Label(
-            user_id=user_id,
-            card_id=row.card_id,
-            choice=row.choice,
-            source="upload",
-            labelled_at=uploaded_at,
-            backbone=decision.backbone,
-            features=features,
+        progress = Progress(
+            _beginning(uploaded, known, self.now()),
+            lambda report: write_report(self.blobs, user_id, report),
+            self.now,
         )
+        why = self._take_rows(user_id, uploaded, progress, time_left_s)
+        if self.store.user(user_id) is None:  # deleted meanwhile, with all that was theirs
+            self.blobs.delete([report_key(user_id, uploaded.upload_id)])
+            return None
+        if progress.taken:
+            set_going(user_id, self.store, self.queue, at=self.now())
+        return progress.finish(why)
 
-    def _report(self, key: str, taken: list[dict[str, Any]], refused: list[dict[str, Any]]) -> None:
-        report = {"taken": len(taken), "refused": len(refused), "rows": taken + refused, "at": self.now().isoformat()}
-        self.blobs.put(key, json.dumps(report).encode(), content_type="application/json")
-
-
-def _owner(key: str) -> str | None:
-    parts = key.split("/")
-    if len(parts) != 3 or parts[0] != "labels" or not parts[2]:
-        return None
-    try:
-        return TypeAdapter(UserId).validate_python(parts[1])
-    except ValidationError:
-        return None
-
-
-def _rows(key: str, text: str) -> list[Any]:
-    if key.endswith(".csv"):
-        rows: object = list(csv.DictReader(io.StringIO(text)))
-    elif key.endswith(".json"):
+    def _take_rows(
+        self, user_id: str, uploaded: Uploaded, progress: Progress, time_left_s: Callable[[], float]
+    ) -> str | None:
+        """Why the whole, or the rest of it, could not be used."""
         try:
-            rows = json.loads(text)
-        except (ValueError, RecursionError):
-            raise LabelError("the file is not JSON") from None
-    else:
-        raise LabelError("name the file .json or .csv")
-    if not isinstance(rows, list) or not rows:
-        raise LabelError('the file holds no rows; write [{"card_id": …, "choice": "like" or "pass"}, …]')
-    if len(rows) > MAX_ROWS:
-        raise LabelError(f"the file holds {len(rows)} rows, more than {MAX_ROWS}; split it")
-    return rows
+            rows = self._rows(uploaded)
+            progress.begin(len(rows))
+            run = f"uploads/{user_id}/{uploaded.upload_id}/{self.token(8)}"
+            labels = UploadLabels(user_id, uploaded, self.store, self.blobs, self.judge, self.now, run)
+            labels.take(rows, progress, time_left_s)
+        except LabelError as error:
+            return str(error)
+        except NotFoundError:
+            if self.now() - uploaded.uploaded_at < GONE_AFTER:
+                raise
+            return "the file was deleted before it was read; upload it again"
+        return None
+
+    def _rows(self, uploaded: Uploaded) -> Rows:
+        """Raises LabelError when the whole cannot be used."""
+        kind = kind_of(uploaded.file_name)
+        if kind is None:
+            raise LabelError(f"name the file {KINDS}")
+        refuse_size(kind, uploaded.size)
+        if kind == ".zip":
+            return ZipRows(BlobFile(self.blobs, uploaded.key, uploaded.size), uploaded.size)
+        body = self.blobs.get_range(BlobRange(key=uploaded.key, first=0, last=uploaded.size - 1))
+        return read_json(body) if kind == ".json" else read_csv(body)
+
+
+def kind_of(name: str) -> str | None:
+    """`.zip`, `.json` or `.csv` by the name's end; None for any other."""
+    return next((kind for kind in MAX_BYTES if name.lower().endswith(kind)), None)
+
+
+def refuse_size(kind: str, size: int) -> None:
+    """Raises LabelError for a file of no bytes, or of more than are read."""
+    if size < 1:
+        raise LabelError("the file is empty")
+    if size > MAX_BYTES[kind]:
+        raise LabelError(f"the file is larger than {MAX_BYTES[kind] // 1_000_000} MB; split it")
+
+
+def _is_settled(known: UploadReport, uploaded: Uploaded) -> bool:
+    """This upload has been reported on to its end, or a later one has taken its place."""
+    if known.uploaded_at is None or known.uploaded_at < uploaded.uploaded_at:
+        return False
+    if known.uploaded_at > uploaded.uploaded_at:
+        return True
+    return known.version == uploaded.version and known.state in ("done", "failed")
+
+
+def _beginning(uploaded: Uploaded, known: UploadReport | None, at: datetime) -> UploadReport:
+    return UploadReport(
+        upload_id=uploaded.upload_id,
+        key=uploaded.key,
+        name=known.name if known is not None and known.key == uploaded.key else uploaded.file_name,
+        state="reading",
+        uploaded_at=uploaded.uploaded_at,
+        version=uploaded.version,
+        at=at,
+    )

@@ -37,6 +37,7 @@ class TinderDeck:
     """
 
     states_ages = True
+    is_service = True
 
     def __init__(
         self,
