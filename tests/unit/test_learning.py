@@ -1,12 +1,13 @@
 """Labels become an honest head, once."""
 
 import threading
+import time
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from swipr import feature_pack, fitting, heads, learning, metrics
+from swipr import feature_pack, fitting, heads, learning, metrics, primal
 from swipr.errors import ConflictError, LabelError, NotFoundError
 from swipr.models import Label, User, UserSettings
 from tests.doubles import BACKBONE, START
@@ -132,6 +133,29 @@ def test_the_fit_is_deterministic_and_keeps_a_given_penalty():
 
     assert fitting.fit(rows, liked).weights.tobytes() == fitting.fit(rows, liked).weights.tobytes()
     assert fitting.fit(rows, liked, penalty=0.07).penalty == 0.07
+
+
+def test_thousands_of_labels_are_fitted_in_the_primal_to_the_same_head(monkeypatch):
+    rows, liked = taste(400, seed=9, noise=1.0)
+    dual = fitting.fit(rows, liked)
+    monkeypatch.setattr(primal, "MOST_DUAL", 100)
+
+    along = fitting.fit(rows, liked)
+
+    assert along.penalty == dual.penalty
+    assert np.abs(along.loo_scores - dual.loo_scores).max() < 0.02
+    assert np.corrcoef(along.weights, dual.weights)[0, 1] > 0.999
+    assert fitting.fit(rows, liked).weights.tobytes() == along.weights.tobytes()
+
+
+def test_5000_labels_are_fitted_within_the_functions_time():
+    rows, liked = taste(5000, seed=10, noise=1.0)
+    began = time.process_time()
+
+    fitted = fitting.fit(rows, liked)
+
+    assert fitted.metrics["auc"] > 0.7
+    assert time.process_time() - began < 60, "the kernel's way takes minutes"
 
 
 # --- threshold and band --------------------------------------------------------------------------------

@@ -12,8 +12,9 @@ from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from swipr import heads, metrics
+from swipr import heads, metrics, primal
 from swipr.errors import LabelError
+from swipr.primal import sigmoid
 
 PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
 """From strong to weak: each fit starts from the one before."""
@@ -59,7 +60,8 @@ def fit(
     precision_at_least: float = 0.8,
     penalty: float | None = None,
 ) -> Fitted:
-    """Learn from float32 (n, dimensions) and bool (n,); deterministic. About 5 n^3 operations a penalty.
+    """Learn from float32 (n, dimensions) and bool (n,); deterministic. About 5 n^3 operations a penalty
+    up to `primal.MOST_DUAL` labels, linear in n above.
 
     `penalty` skips the grid. Raises LabelError below two labels of a kind or for features that are not finite.
     """
@@ -69,16 +71,22 @@ def fit(
         raise LabelError("a label's features are not finite")
     target = liked.astype(np.float64)
     scale = float(np.square(rows).sum(axis=1).mean()) or 1.0
-    kernel = (rows @ rows.T).astype(np.float64) / scale + 1.0  # the one is the bias, penalised like a weight
-    solution = _best(kernel, target, PENALTIES if penalty is None else (penalty,))
+    penalties = PENALTIES if penalty is None else (penalty,)
+    if len(rows) > primal.MOST_DUAL:
+        found = primal.best(rows, target, scale, penalties)
+        solution, weights, bias = found, found.weights, found.bias
+    else:
+        kernel = (rows @ rows.T).astype(np.float64) / scale + 1.0  # the one is the bias, penalised like a weight
+        solution = _best(kernel, target, penalties)
+        weights, bias = solution.dual @ rows.astype(np.float64) / scale, float(solution.dual.sum())
     slope, intercept = platt(solution.loo_logits, target)
     scores = sigmoid(slope * solution.loo_logits + intercept)
     threshold = _threshold(scores, liked, wish, precision_at_least)
     honest, said = _out_of_fold(solution.loo_logits, liked, wish, precision_at_least)
     low, high = _unsure_band(scores, said == liked, threshold)
     return Fitted(
-        weights=(solution.dual @ rows.astype(np.float64) / scale).astype(np.float32),
-        bias=float(solution.dual.sum()),
+        weights=weights.astype(np.float32),
+        bias=bias,
         slope=slope,
         intercept=intercept,
         threshold=threshold,
@@ -102,11 +110,6 @@ def to_head(fitted: Fitted, backbone: HasIdentity | str) -> heads.Head:
         unsure_high=fitted.unsure_high,
         weights=fitted.weights.astype("<f4").tobytes(),
     )
-
-
-def sigmoid(logits: np.ndarray) -> np.ndarray:
-    scores: np.ndarray = 1.0 / (1.0 + np.exp(-np.clip(logits, -40.0, 40.0)))
-    return scores
 
 
 def platt(logits: np.ndarray, target: np.ndarray) -> tuple[float, float]:
