@@ -73,16 +73,17 @@ def fit(
     scale = float(np.square(rows).sum(axis=1).mean()) or 1.0
     penalties = PENALTIES if penalty is None else (penalty,)
     if len(rows) > primal.MOST_DUAL:
-        found = primal.best(rows, target, scale, penalties)
-        solution, weights, bias = found, found.weights, found.bias
+        along = primal.best(rows, target, scale, penalties)
+        weights, bias, chosen, loo_logits = along.weights, along.bias, along.penalty, along.loo_logits
     else:
         kernel = (rows @ rows.T).astype(np.float64) / scale + 1.0  # the one is the bias, penalised like a weight
         solution = _best(kernel, target, penalties)
         weights, bias = solution.dual @ rows.astype(np.float64) / scale, float(solution.dual.sum())
-    slope, intercept = platt(solution.loo_logits, target)
-    scores = sigmoid(slope * solution.loo_logits + intercept)
+        chosen, loo_logits = solution.penalty, solution.loo_logits
+    slope, intercept = platt(loo_logits, target)
+    scores = sigmoid(slope * loo_logits + intercept)
     threshold = _threshold(scores, liked, wish, precision_at_least)
-    honest, said = _out_of_fold(solution.loo_logits, liked, wish, precision_at_least)
+    honest, said = _out_of_fold(loo_logits, liked, wish, precision_at_least)
     low, high = _unsure_band(scores, said == liked, threshold)
     return Fitted(
         weights=weights.astype(np.float32),
@@ -92,9 +93,9 @@ def fit(
         threshold=threshold,
         unsure_low=low,
         unsure_high=high,
-        penalty=solution.penalty,
+        penalty=chosen,
         loo_scores=scores,
-        metrics=metrics.measure(honest, liked, said, ranking=solution.loo_logits),
+        metrics=metrics.measure(honest, liked, said, ranking=loo_logits),
     )
 
 
