@@ -95,7 +95,9 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path):
-    return Place(tmp_path / "install")
+    place = Place(tmp_path / "install")
+    yield place
+    place.install.database.close()
 
 
 @pytest.fixture
