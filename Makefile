@@ -3,6 +3,9 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
+SAM := .venv-sam
+COMPILE := uv pip compile --quiet --no-python-downloads --generate-hashes --no-annotate --no-header \
+  --no-emit-index-url --no-emit-find-links
 # onnxruntime would post each use to its maker.
 export ORT_DISABLE_TELEMETRY := 1
 
@@ -23,6 +26,18 @@ $(VENV)/dev-ready: requirements/dev.lock $(VENV)/run-ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	@touch $@
 
+$(SAM)/python:
+	@PYTHON="$(PYTHON)" sh requirements/python.sh $(SAM)
+
+$(SAM)/ready: requirements/sam.lock | $(SAM)/python
+	@echo "Installing AWS SAM, apart from everything else (once) ..."
+	@$(SAM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/sam.lock
+	@touch $@
+
+$(SAM)/runtime/ready: requirements/lambda.lock $(VENV)/run-ready $(SAM)/ready
+	@$(BIN)/python -m bundle.emulator
+	@touch $@
+
 setup: $(VENV)/run-ready  ## install what `make run` needs
 
 run: $(VENV)/run-ready  ## the main job on this machine; DECK=folder PHOTOS=<dir> judges your photos, ARGS for more
@@ -37,10 +52,15 @@ test-all: $(VENV)/dev-ready  ## the tests and the slow proofs
 quality-quick: $(VENV)/run-ready  ## how good the whole product is on real photos; ARGS=--write puts it into README
 	@$(BIN)/python bench/quality_quick.py $(ARGS)
 
+build: $(VENV)/run-ready $(SAM)/ready  ## what is deployed, into .aws-sam/build (needs python3.13); ARGS="--backbone NAME" for another
+	@$(BIN)/python -m bundle.build $(ARGS)
+
+emulator: $(SAM)/runtime/ready  ## what the tests of the build run it on
+
 check: $(VENV)/dev-ready  ## format, lint, types, tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy layers/common/swipr functions local cli
+	@$(BIN)/mypy layers/common/swipr functions local cli bundle
 	@$(MAKE) --no-print-directory test
 
 format: $(VENV)/dev-ready  ## mend format and lint
@@ -48,10 +68,13 @@ format: $(VENV)/dev-ready  ## mend format and lint
 	@$(BIN)/ruff check --fix .
 
 lock: $(VENV)/python  ## choose versions anew for all supported Pythons (needs uv)
-	@for set in run dev; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	  --no-header --no-emit-index-url --no-emit-find-links --upgrade requirements/$$set.in -o requirements/$$set.lock; done
+	@for set in run dev sam; do $(COMPILE) --universal --python-version 3.11 --upgrade \
+	  requirements/$$set.in -o requirements/$$set.lock; done
+	@$(COMPILE) --python-version 3.13 --python-platform linux --upgrade requirements/lambda.in -o requirements/lambda.lock
+	@for layer in common inference; do $(COMPILE) --python-version 3.13 --python-platform linux --upgrade \
+	  -c requirements/run.lock requirements/$$layer.in -o layers/$$layer/requirements.txt; done
 
 clean:  ## remove what was installed and built; keeps .swipr/
-	rm -rf $(VENV) build .aws-sam *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(SAM) build .aws-sam *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help setup run test test-all quality-quick check format lock clean
+.PHONY: help setup run test test-all quality-quick build emulator check format lock clean

@@ -9,6 +9,8 @@ import requests
 from local.runner import read_runtime_file
 
 TIMEOUT_S = 30
+#: Deleting a user with thousands of photos is as long as it is.
+ADMIN_TIMEOUT_S = 120
 Json = dict[str, Any]
 
 
@@ -34,6 +36,9 @@ class Client:
 
     def post(self, path: str, body: Json) -> Json:
         return self._call("POST", path, json=body)
+
+    def delete(self, path: str, **query: str | int) -> Json:
+        return self._call("DELETE", path, params=query)
 
     def close(self) -> None:
         self._session.close()
@@ -72,23 +77,60 @@ def _reason(answer: requests.Response) -> str:
     return f"{field}{problem.get('detail') or problem.get('message') or f'HTTP {answer.status_code}'}"
 
 
+class StillRunsError(ClientError):
+    """Something of the user's still runs; try again in a moment."""
+
+
+class Admin:
+    """What only whoever runs the install may do. Raises ClientError, also when nothing runs on the folder."""
+
+    def __init__(self, data_folder: Path) -> None:
+        self._folder = data_folder
+
+    def one_use_token(self, user_id: str) -> tuple[str, str]:
+        """The runtime's address, and a fresh token."""
+        address, answer = self._ask("POST", "/local/one-use-token", user_id=user_id)
+        return address, answer["token"]
+
+    def users(self) -> list[str]:
+        _, answer = self._ask("GET", "/local/users")
+        users: list[str] = answer["users"]
+        return users
+
+    def add_user(self, user_id: str) -> bool:
+        """Whether there was nobody of this name."""
+        _, answer = self._ask("POST", "/local/users", user_id=user_id)
+        return bool(answer["added"])
+
+    def remove_user(self, user_id: str) -> Json:
+        """The receipt. Raises StillRunsError."""
+        return self._ask("DELETE", "/local/users", user_id=user_id)[1]
+
+    def health(self) -> Json:
+        return self._ask("GET", "/local/health")[1]
+
+    def _ask(self, method: str, path: str, **body: str) -> tuple[str, Json]:
+        runtime = read_runtime_file(self._folder)
+        if runtime is None:
+            raise ClientError(f"nothing runs on {self._folder}: start it with `swipr up`")
+        headers = {"Authorization": f"Bearer {runtime['secret']}"}
+        try:
+            with requests.Session() as session:
+                session.trust_env = False  # loopback needs no proxy
+                url = f"{runtime['address']}{path}"
+                answer = session.request(method, url, json=body, headers=headers, timeout=ADMIN_TIMEOUT_S)
+        except requests.RequestException:
+            raise ClientError(f"nothing runs on {self._folder} any more: start it with `swipr up`") from None
+        if answer.status_code == 409:
+            raise StillRunsError(_reason(answer))
+        if not answer.ok:
+            raise ClientError(_reason(answer))
+        return runtime["address"], answer.json()
+
+
 def one_use_token(data_folder: Path, user_id: str) -> tuple[str, str]:
     """Address and a fresh one-use token of the runtime on this folder. Raises ClientError if none runs there."""
-    runtime = read_runtime_file(data_folder)
-    if runtime is None:
-        raise ClientError(f"nothing runs on {data_folder}: start it with `swipr up`")
-    try:
-        answer = requests.post(
-            f"{runtime['address']}/local/one-use-token",
-            json={"user_id": user_id},
-            headers={"Authorization": f"Bearer {runtime['secret']}"},
-            timeout=TIMEOUT_S,
-        )
-    except requests.RequestException:
-        raise ClientError(f"nothing runs on {data_folder} any more: start it with `swipr up`") from None
-    if not answer.ok:
-        raise ClientError(_reason(answer))
-    return runtime["address"], answer.json()["token"]
+    return Admin(data_folder).one_use_token(user_id)
 
 
 def running(data_folder: Path, user_id: str) -> Client:

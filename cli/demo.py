@@ -23,6 +23,8 @@ LEARN_S = 60.0
 LABELS_PER_CALL = 10
 PAGE = 100
 NEW_CARDS = 40
+#: The deck is filled again and again; the budget that the demo shows is of likes.
+SWIPES_PER_DAY = 100_000
 Json = dict[str, Any]
 
 
@@ -201,6 +203,7 @@ class Demo:
         chosen = self.chosen
         return wanted | {
             "likes_per_day": chosen.likes_per_day,
+            "swipes_per_day": SWIPES_PER_DAY,
             "swipes_per_session": chosen.swipes_per_session,
             "session_every_s": chosen.session_every_s,
             "pacing_s": chosen.pacing_s,

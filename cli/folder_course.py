@@ -17,7 +17,13 @@ from local import durable
 
 LOOK_S = 0.5
 #: Links on one's own disk hurt nobody, so nothing is paced and the day's budget is as high as it goes.
-LIMITS = {"likes_per_day": 10_000, "swipes_per_session": 100, "session_every_s": 5, "pacing_s": 0.0}
+LIMITS = {
+    "likes_per_day": 10_000,
+    "swipes_per_day": 100_000,
+    "swipes_per_session": 100,
+    "session_every_s": 5,
+    "pacing_s": 0.0,
+}
 #: A photo a class is no taste.
 LEAST_LABELS = 4
 #: After these nothing comes by itself.

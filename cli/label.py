@@ -64,7 +64,11 @@ def summary(report: Json) -> Iterator[str]:
         return
     if report["why"]:
         yield f"Not taken: {_plain(report['why'])}"
-    yield f"Taken {report['taken']} of {report['total'] or report['seen']} labels; refused {report['refused']}"
+    if report.get("restored"):
+        restored = ", ".join(f"{n} {kind}" for kind, n in report["restored"].items())
+        yield f"Restored {restored}; refused {report['refused']}"
+    else:
+        yield f"Taken {report['taken']} of {report['total'] or report['seen']} labels; refused {report['refused']}"
     refused = [row for row in report["rows"] if not row["taken"]]
     for row in refused[:SHOWN]:
         named = row.get("name") or row.get("card_id") or ""

@@ -6,9 +6,12 @@ from typing import Annotated
 
 import typer
 
+from cli import account, doctor, users
 from cli import backbone as backbone_commands
-from cli.client import ClientError, one_use_token
+from cli import deck as deck_commands
+from cli.client import one_use_token
 from cli.demo import USER
+from cli.said import answered
 
 app = typer.Typer(
     help="Learns your taste in photos and swipes a deck by it: never twice, never over budget, never when off.",
@@ -19,6 +22,10 @@ app = typer.Typer(
 labels_app = typer.Typer(help="Your own labels.", no_args_is_help=True)
 app.add_typer(labels_app, name="label")
 app.add_typer(backbone_commands.app, name="backbone")
+app.add_typer(users.app, name="user")
+app.add_typer(deck_commands.app, name="deck")
+for command in (account.on, account.off, account.report, account.export, account.forget, doctor.doctor):
+    app.command()(command)
 DataFolder = Annotated[Path, typer.Option("--data", help="Where everything is kept; private to you.")]
 DEFAULT_DATA = Path(".swipr")
 
@@ -100,12 +107,7 @@ def token(
     user: Annotated[str, typer.Option(help="Whose page it opens.")] = USER,
 ) -> None:
     """Print another one-use address of the page of a running `swipr up`."""
-    try:
-        address, fresh = one_use_token(data, user)
-    except ClientError as error:
-        typer.echo(f"swipr: {error}", err=True)
-        raise typer.Exit(1) from None
-    typer.echo(f"{address}/#token={fresh}")
+    answered(lambda: typer.echo("{}/#token={}".format(*one_use_token(data, user))))
 
 
 @app.command()
@@ -142,6 +144,22 @@ def simulate(
         weights=Path(weights) if weights else None,
     )
     raise typer.Exit(simulating.run(chosen))
+
+
+@app.command("import")
+def import_archive(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A .zip that `swipr export` wrote, here or elsewhere.")],
+    data: DataFolder = DEFAULT_DATA,
+    user: Annotated[str, typer.Option(help="Whose it becomes.")] = USER,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object, errors too.")] = False,
+) -> None:
+    """Take in an export: what is here stays, nothing is switched on, and the deck is to be connected again.
+
+    Exit status: 0 all was taken; 1 some was refused (the report says what and why); 2 it failed.
+    """
+    from cli import label
+
+    raise typer.Exit(label.run(label.Chosen(path, data, user, as_json, wait=True)))
 
 
 @labels_app.command("import")

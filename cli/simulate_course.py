@@ -15,6 +15,7 @@ USER = "simulate"
 DECK = "simulator"
 #: Lifted as far as a user may: the budget and the pace are limits of a product, not of what is measured.
 LIKES_PER_DAY = 10_000
+SWIPES_PER_DAY = 100_000
 SWIPES_PER_SESSION = 100
 SESSION_EVERY_S = 5
 #: More train cards than anybody has: all of them.
@@ -54,6 +55,7 @@ class Course:
         self._client.put("/v1/deck", {"deck": DECK, "token": self._token})
         wanted = {
             "likes_per_day": LIKES_PER_DAY,
+            "swipes_per_day": SWIPES_PER_DAY,
             "swipes_per_session": SWIPES_PER_SESSION,
             "session_every_s": SESSION_EVERY_S,
             "pacing_s": 0,

@@ -48,7 +48,8 @@ const HEALTH = {
   nothing_new: ["Nothing new since last time"],
   off: ["Not asked while off"],
   ready: ["About to be asked"],
-  untaught: ["Not asked yet"],
+  untaught: ["Waits for your first labels", "unsure", "Needs you"],
+  quiet: ["Not asked in your quiet hours"],
   judge_failed: ["Answers well"],
 };
 export function deckHealth(status, isConnected) {
@@ -59,7 +60,7 @@ export function deckHealth(status, isConnected) {
 const OUTCOMES = {
   done: "done", running: "cut short", off: "ended: turned off", deck_empty: "the deck was empty", deck_waits: "the deck asked to wait",
   deck_unavailable: "the deck did not answer", refused: "the deck refused", held_cards: "only cards that wait for you",
-  judge_failed: "the photos could not be judged", budget_spent: "the day's likes were spent", untaught: "nothing taught yet", nothing_new: "nothing new",
+  judge_failed: "the photos could not be judged", budget_spent: "the day's likes were spent", untaught: "nothing taught yet", quiet: "your quiet hours", nothing_new: "nothing new",
   dry_run_unchanged: "nothing new since the last dry run",
 };
 export const outcome = (report) => OUTCOMES[report.outcome] ?? report.outcome;

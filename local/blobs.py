@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,13 +11,11 @@ from threading import Condition, Lock
 from typing import BinaryIO, NamedTuple
 
 from local import durable
+from swipr.blob_keys import check_key, check_prefix
 from swipr.errors import InputError, NotFoundError
 from swipr.models import BlobRange
 
 DEFAULT_TYPE = "application/octet-stream"
-_CHARACTERS = re.compile(r"[A-Za-z0-9._=/-]*")
-_KEY_CHARACTERS = 1024  # as S3 has it
-_PART_CHARACTERS = 255  # as file systems have it
 
 
 class PostGrant(NamedTuple):
@@ -100,7 +97,7 @@ class FileBlobs:
         return path.read_text() if path.is_file() else DEFAULT_TYPE
 
     def keys(self, prefix: str) -> Sequence[str]:
-        _check_prefix(prefix)
+        check_prefix(prefix)
         top = self._objects / prefix.rpartition("/")[0]
         found = (Path(folder, name) for folder, _, names in os.walk(top) for name in names)
         keys = (path.relative_to(self._objects).as_posix() for path in found)
@@ -209,25 +206,3 @@ class FileBlobs:
     def _check_expiry(self, expires: str) -> None:
         if self._now().timestamp() >= int(expires):
             raise PermissionError("the address has expired")
-
-
-def check_key(key: str) -> str:
-    """The key itself. Raises InputError unless it is one `Blobs` allows."""
-    _check_prefix(key)
-    if not key or key.endswith("/"):
-        raise InputError("key", "has an empty part")
-    if key.rpartition("/")[2] in (".", ".."):
-        raise InputError("key", "has a dot part")
-    return key
-
-
-def _check_prefix(prefix: str) -> None:
-    """Raises InputError unless some key could begin so."""
-    if not _CHARACTERS.fullmatch(prefix):
-        raise InputError("key", "has a character other than A-Z a-z 0-9 . _ = / -")
-    if len(prefix) > _KEY_CHARACTERS:
-        raise InputError("key", f"is longer than {_KEY_CHARACTERS} characters")
-    if any(len(part) > _PART_CHARACTERS for part in prefix.split("/")):
-        raise InputError("key", f"has a part longer than {_PART_CHARACTERS} characters")
-    if any(part in ("", ".", "..") for part in prefix.split("/")[:-1]):
-        raise InputError("key", "has an empty or dot part")

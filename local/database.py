@@ -32,6 +32,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
            receipt TEXT UNIQUE)""",
         "CREATE INDEX messages_by_time ON messages (queue, visible_at, number)",
     ),
+    (
+        """CREATE TABLE matches (user_id TEXT, match_id TEXT, matched_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+           record TEXT NOT NULL, PRIMARY KEY (user_id, match_id)) WITHOUT ROWID""",
+        "CREATE INDEX matches_by_expiry ON matches (expires_at)",
+        """CREATE TABLE requests (user_id TEXT, request_key TEXT, expires_at INTEGER NOT NULL, record TEXT NOT NULL,
+           PRIMARY KEY (user_id, request_key)) WITHOUT ROWID""",
+        "CREATE INDEX requests_by_expiry ON requests (expires_at)",
+    ),
 )
 
 
@@ -66,6 +74,14 @@ class Database:
         """Lend a connection for one statement that reads."""
         with self._lend() as connection:
             yield connection
+
+    def scrub(self) -> None:
+        """Overwrite what was deleted, in the write-ahead log too; what somebody reads right now stays until they end.
+
+        The file itself needs no more: deleted rows are written over with zeros.
+        """
+        with self._writing, self._lend() as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """Close the file; every later use raises DatabaseError."""
@@ -118,7 +134,7 @@ class Database:
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     try:
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON"):
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "secure_delete = ON"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
     except BaseException:
         connection.close()

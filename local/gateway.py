@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic import ValidationError
 from werkzeug.wrappers import Request, Response
 
 from local.application import Route
@@ -18,6 +19,8 @@ from local.events import AnswerError, HttpRequest, http_answer, http_event
 from local.routing import Routed, Routes
 from local.sign_in import ACCESS_FOR, ForbiddenError, SignIn, UnauthorizedError
 from local.time_limit import LateError, call_within
+from local.users import LocalUsers
+from swipr.errors import ConflictError
 from swipr.failures import describe
 
 BODY_BYTES = 10 * 1024 * 1024
@@ -54,6 +57,8 @@ class Gateway:
         invoke: Callable[[str, Any], Any],
         timeouts_s: Mapping[str, float],
         sign_in: SignIn,
+        users: LocalUsers,
+        health: Callable[[], Mapping[str, Any]],
         blob_door: BlobDoor,
         cli_secret: str,
         port: Callable[[], int],
@@ -62,13 +67,15 @@ class Gateway:
     ) -> None:
         self._routes = Routes(routes)
         self._invoke, self._timeouts_s = invoke, timeouts_s
-        self._sign_in, self._cli_secret = sign_in, cli_secret
-        self._blob_door = blob_door
+        self._sign_in, self._users, self._cli_secret = sign_in, users, cli_secret
+        self._health, self._blob_door = health, blob_door
         self._port, self._now, self._log = port, now, log
         self._local = {
             "/local/token": self._token,
             "/local/renew": self._renew,
             "/local/one-use-token": self._one_use_token,
+            "/local/users": self._users_of_install,
+            "/local/health": self._answer_health,
         }
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -115,9 +122,45 @@ class Gateway:
     def _one_use_token(self, request: Request) -> Response:
         """For the command line, which read its secret from a file only this user can read."""
         body = _posted(request)
+        self._check_secret(request)
+        user_id = _text(body, "user_id")
+        if not self._users.known(user_id):
+            return _json(404, {"message": f"there is no user of this name: `swipr user add {user_id[:128]}`"})
+        return _json(200, {"token": self._sign_in.one_use_token(user_id)})
+
+    def _users_of_install(self, request: Request) -> Response:
+        """List (GET), add (POST) or remove (DELETE) users; for the command line too."""
+        self._check_secret(request)
+        if request.method == "GET":
+            return _json(200, {"users": self._users.ids()})
+        user_id = _text(_body(request), "user_id")
+        if request.method == "POST":
+            return self._add_user(user_id)
+        if request.method == "DELETE":
+            return self._remove_user(user_id)
+        raise RefusedError(404)
+
+    def _add_user(self, user_id: str) -> Response:
+        try:
+            added = self._users.add(user_id)
+        except ValidationError:
+            return _json(400, {"message": "a name is letters, digits, _ . or -, at most 128, and begins with no sign"})
+        return _json(201 if added else 200, {"user_id": user_id, "added": added})
+
+    def _remove_user(self, user_id: str) -> Response:
+        try:
+            receipt = self._users.remove(user_id)
+        except ConflictError as error:
+            return _json(409, {"message": str(error)})
+        return _json(200, receipt.model_dump(mode="json"))
+
+    def _answer_health(self, request: Request) -> Response:
+        self._check_secret(request)
+        return _json(200, self._health())
+
+    def _check_secret(self, request: Request) -> None:
         if not _same(request.headers.get("Authorization", ""), f"Bearer {self._cli_secret}"):
             raise RefusedError(401)
-        return _json(200, {"token": self._sign_in.one_use_token(_text(body, "user_id"))})
 
     # --- handlers
 
@@ -182,6 +225,10 @@ def _granted(token: str) -> Response:
 def _posted(request: Request) -> dict[str, Any]:
     if request.method != "POST":
         raise RefusedError(404)
+    return _body(request)
+
+
+def _body(request: Request) -> dict[str, Any]:
     if (request.content_length or 0) > PAYLOAD_BYTES:
         raise RefusedError(413)
     try:

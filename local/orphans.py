@@ -5,12 +5,11 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from swipr import kept_photos
+from swipr.forgetting import OF_USERS
 from swipr.models import Label, User
 
 #: What is younger may belong to something under way: sessions last minutes, large uploads a little longer.
 AT_LEAST_OLD = timedelta(hours=1)
-#: Objects are kept below these as `<top>/<user>/<name>`.
-OF_USERS = ("features", "labelled", "labels", "reports", "sessions", "uploads")
 
 
 class KeptObjects(Protocol):
@@ -56,7 +55,7 @@ def _leads_to(key: str, decided: set[str], taught: set[str]) -> bool:
         return key.rpartition(".")[0] in taught
     if top == "labelled":
         return f"{key.rpartition('/')[0]}/" in taught
-    return top != "uploads"  # what is judged there is taken away again within minutes
+    return top not in ("uploads", "predict")  # what is judged there is taken away again within minutes
 
 
 def _taught(user_id: str, labels: Sequence[Label]) -> set[str]:

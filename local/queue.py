@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from local.database import Database, micros, moment
-from swipr.models import RefitRequest, SwipeSession
+from swipr.models import ExportRequest, RefitRequest, SwipeSession
 
 
 class Message(NamedTuple):
@@ -58,7 +58,15 @@ class SqliteQueue:
     def send_session(self, session: SwipeSession) -> None:
         self.send(self._sessions, session.model_dump_json())
 
+    def send_sessions(self, sessions: Sequence[SwipeSession]) -> Sequence[SwipeSession]:
+        for session in sessions:
+            self.send_session(session)
+        return ()
+
     def ask_refit(self, request: RefitRequest) -> None:
+        self.send(self._refits, request.model_dump_json())
+
+    def ask_export(self, request: ExportRequest) -> None:
         self.send(self._refits, request.model_dump_json())
 
     # delivery
@@ -143,6 +151,16 @@ class SqliteQueue:
         """Delete messages past the queue's retention; returns how many."""
         with self._database.transaction() as db:
             return db.execute("DELETE FROM messages WHERE queue = ? AND sent_at < ?", (queue_name, micros(at))).rowcount
+
+    def drop_of_user(self, user_id: str) -> int:
+        """Delete every message about the user or an object of theirs, dead letters too; returns how many."""
+        places = f"/{user_id}/"
+        statement = """DELETE FROM messages WHERE json_valid(body)
+                       AND (json_extract(body, '$.user_id') = ? OR instr(body, ?) > 0)"""
+        with self._database.transaction() as db:
+            gone = db.execute(statement, (user_id, places)).rowcount
+        self._database.scrub()
+        return gone
 
     def _has_visible(self, queue_name: str, at: datetime) -> bool:
         statement = "SELECT 1 FROM messages WHERE queue = ? AND visible_at <= ? LIMIT 1"

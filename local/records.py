@@ -7,12 +7,21 @@ from typing import Any
 from pydantic import BaseModel
 
 from local.database import micros
+from swipr.errors import NotFoundError
 from swipr.models import Decision, Label, ModelVersion, State, User
 
 
 def read_user(db: sqlite3.Connection, user_id: str) -> User | None:
     row = db.execute("SELECT record, deck_token FROM users WHERE user_id = ?", (user_id,)).fetchone()
-    return User.model_validate(json.loads(row[0]) | {"deck_token": row[1]}) if row else None
+    return User.model_validate_json(row[0]).model_copy(update={"deck_token": row[1]}) if row else None
+
+
+def known_user(db: sqlite3.Connection, user_id: str) -> User:
+    """Raises NotFoundError."""
+    user = read_user(db, user_id)
+    if user is None:
+        raise NotFoundError(f"no user {user_id}")
+    return user
 
 
 def add_user(db: sqlite3.Connection, user: User) -> bool:

@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import secrets
-import signal
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -23,6 +22,7 @@ from local.database import Database
 from local.expiry import Expiry
 from local.functions import Functions
 from local.gateway import Gateway
+from local.health import health
 from local.judge_process import JudgeProcess
 from local.pump import Announcer, Pump, redrive_of
 from local.queue import SqliteQueue
@@ -30,6 +30,7 @@ from local.secrets import AesSecrets, derive_key
 from local.sign_in import SignIn
 from local.store import SqliteStore
 from local.template import environment_of, read_application
+from local.users import LocalUsers
 from local.web_server import LOOPBACK, WebServer
 from swipr import bootstrap
 from swipr.errors import ModelError
@@ -95,21 +96,6 @@ class Runtime:
             self._log.warning("a handler still ran after %g s and was left", finish_s)
         self._cleanup.close()
 
-    def run_until_signalled(self) -> None:
-        """Serve until Ctrl-C or SIGTERM, then stop; a second signal ends the process at once. Main thread only."""
-        asked = threading.Event()
-        signals = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.signal(number, lambda *_: asked.set()) for number in signals}
-        try:
-            while not asked.wait(0.5):  # Windows sees Ctrl-C only between waits
-                pass
-        finally:
-            for number in before:
-                signal.signal(number, signal.SIG_DFL)
-            self.stop()
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -125,7 +111,8 @@ class Runtime:
         return f"http://{LOOPBACK}:{self._server.port}"
 
     def one_use_token(self, user_id: str) -> str:
-        """For the address's fragment: `/#token=...`; good once, for ten minutes."""
+        """For the address's fragment: `/#token=...`; good once, for ten minutes. Adds the user if there is none."""
+        self.users.add(user_id)
         return self._sign_in.one_use_token(user_id)
 
     # --- opening, in the order things need each other
@@ -192,12 +179,15 @@ class Runtime:
 
     def _open_doors(self, stack: ExitStack, folder: DataFolder) -> None:
         cli_secret = secrets.token_urlsafe(32)
-        self._sign_in = SignIn(derive_key(folder.key, "sign-in"), self._now)
+        self._sign_in = SignIn(derive_key(folder.key, "sign-in"), self._now, self._is_user)
+        self.users = LocalUsers(self.store, self.blobs, self.queue, now=self._now, ended=self._sign_in.end)
         self._gateway = Gateway(
             self.application.routes,
             invoke=self._functions,
             timeouts_s={name: function.timeout_s for name, function in self.application.functions.items()},
             sign_in=self._sign_in,
+            users=self.users,
+            health=self._health,
             blob_door=BlobDoor(self.blobs),
             cli_secret=cli_secret,
             port=lambda: self._server.port,
@@ -237,6 +227,14 @@ class Runtime:
         """All functions but the judge, which has a process of its own."""
         judge = self._judge_function()
         return [function for function in self.application.functions.values() if function is not judge]
+
+    def _health(self) -> dict[str, Any]:
+        dead = {letters.queue for letters in redrive_of(self.application).values()}
+        dead |= {each.failures_to for each in self.application.functions.values() if each.failures_to}
+        return health(self.judge, sorted(dead), lambda name: sum(self.queue.counts(name)))
+
+    def _is_user(self, user_id: str) -> bool:
+        return self.users.known(user_id)
 
     def _warm(self, judge: JudgeProcess) -> None:
         try:

@@ -29,18 +29,25 @@ class ForbiddenError(Exception):
     """A good token without the scope that the route asks for (403)."""
 
 
+def _anybody(user_id: str) -> bool:  # noqa: ARG001 (everybody is known where nobody is registered)
+    return True
+
+
 class SignIn:
-    def __init__(self, key: bytes, now: Callable[[], datetime]) -> None:
-        self._key, self._now = key, now
+    """`known(user_id)` says whether there is such a user now; nobody else is let in."""
+
+    def __init__(self, key: bytes, now: Callable[[], datetime], known: Callable[[str], bool] = _anybody) -> None:
+        self._key, self._now, self._known = key, now, known
+        self._ended: dict[str, float] = {}
         self._one_use: dict[str, tuple[str, datetime]] = {}
         self._changing = Lock()
 
     def one_use_token(self, user_id: str) -> str:
         """A token that `exchange` takes once, within ten minutes; only its hash is kept.
 
-        Raises UnauthorizedError for what can be nobody's id.
+        Raises UnauthorizedError for what can be nobody's id, or is nobody's.
         """
-        if re.fullmatch(USER_ID, user_id) is None:
+        if re.fullmatch(USER_ID, user_id) is None or not self._known(user_id):
             raise UnauthorizedError
         token = secrets.token_urlsafe(32)
         with self._changing:
@@ -49,6 +56,12 @@ class SignIn:
                 self._one_use.pop(next(iter(self._one_use)))
             self._one_use[_digest(token)] = (user_id, self._now() + ONE_USE_FOR)
         return token
+
+    def end(self, user_id: str) -> None:
+        """No token issued so far is good any more, even if somebody of the same name comes after."""
+        with self._changing:
+            self._ended[user_id] = self._now().timestamp()
+            self._one_use = {digest: held for digest, held in self._one_use.items() if held[0] != user_id}
 
     def exchange(self, token: str) -> str:
         """Raises UnauthorizedError if the token is unknown, used or too old."""
@@ -97,7 +110,13 @@ class SignIn:
             raise UnauthorizedError from None
         if not self._is_current(claims) or claims.get("token_use") != "access":
             raise UnauthorizedError
+        if not self._known(str(claims["sub"])) or self._has_ended(claims):
+            raise UnauthorizedError
         return claims
+
+    def _has_ended(self, claims: dict[str, Any]) -> bool:
+        ended, issued = self._ended.get(str(claims["sub"])), claims.get("iat")
+        return ended is not None and not (isinstance(issued, int | float) and issued >= int(ended))
 
     def _is_current(self, claims: dict[str, Any]) -> bool:
         at = self._now().timestamp()

@@ -4,10 +4,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from local import acting, records
+from local import records
 from local.database import Database, micros
-from swipr.models import REOPENABLE, Decision, Label, ModelVersion, State, User
+from swipr import transitions
+from swipr.models import Decision, Label, ModelVersion, State, is_final
 
+_EXPIRING = ("decisions", "matches", "requests")
+_OF_A_USER = ("decisions", "acted", "labels", "models", "matches", "requests")
 _END_OF_TIME = 2**63 - 1  # the largest integer SQLite knows
 
 
@@ -25,9 +28,9 @@ class Records:
         with self._database.transaction() as db:
             user = records.read_user(db, decision.user_id)
             stored = records.read_decision(db, decision.user_id, decision.card_id)
-            if user is None or user.fence != fence or (stored and stored.state not in REOPENABLE):
+            if user is None or not transitions.may_be_recorded(user, stored, fence=fence):
                 return False
-            records.write_user(db, _holding(user, decision))
+            records.write_user(db, transitions.holding(user, decision))
             records.write_decision(db, decision)
             return True
 
@@ -52,17 +55,44 @@ class Records:
         with self._database.reading() as db:
             return dict(db.execute(statement, (user_id, json.dumps(list(acted_keys)))).fetchall())
 
+    def attribute_match(self, user_id: str, card_id: str, *, match_id: str) -> bool:
+        with self._database.transaction() as db:
+            decision = transitions.attributed(records.read_decision(db, user_id, card_id), match_id)
+            if decision is None:
+                return False
+            records.write_decision(db, decision)
+            return True
+
+    def forget_card(self, user_id: str, card_id: str) -> Decision | None:
+        with self._database.transaction() as db:
+            decision = records.read_decision(db, user_id, card_id)
+            db.execute("DELETE FROM decisions WHERE user_id = ? AND card_id = ?", (user_id, card_id))
+            if user := records.read_user(db, user_id):
+                records.write_user(db, transitions.not_holding(user, card_id))
+        self._database.scrub()
+        return decision
+
+    def restore_decision(self, decision: Decision, *, acted_key: str) -> bool:
+        user_id, card_id = decision.user_id, decision.card_id
+        with self._database.transaction() as db:
+            records.known_user(db, user_id)
+            if records.read_decision(db, user_id, card_id) or records.read_acted(db, user_id, acted_key):
+                return False
+            records.write_decision(db, decision)
+            if is_final(decision.state):
+                records.write_acted(db, user_id, acted_key, decision.state)
+            return True
+
     # labels
 
     def put_label(self, label: Label) -> bool:
         with self._database.transaction() as db:
+            user = records.known_user(db, label.user_id)
             stored = records.read_label(db, label.user_id, label.card_id)
             if stored and stored.labelled_at > label.labelled_at:
                 return False
             records.write_label(db, label)
-            if user := records.read_user(db, label.user_id):
-                held = acting.without_card(user, label.card_id)
-                records.write_user(db, user.model_copy(update={"held": held}))
+            records.write_user(db, transitions.not_holding(user, label.card_id))
             return True
 
     def refresh_label(self, label: Label) -> bool:
@@ -100,6 +130,7 @@ class Records:
 
     def put_model(self, model: ModelVersion) -> bool:
         with self._database.transaction() as db:
+            records.known_user(db, model.user_id)
             return records.add_model(db, model)
 
     def model(self, user_id: str, version: int) -> ModelVersion | None:
@@ -118,7 +149,15 @@ class Records:
 
     def delete_expired(self, at: datetime) -> int:
         with self._database.transaction() as db:
-            return db.execute("DELETE FROM decisions WHERE expires_at <= ?", (micros(at),)).rowcount
+            rows = (db.execute(f"DELETE FROM {table} WHERE expires_at <= ?", (micros(at),)) for table in _EXPIRING)  # noqa: S608
+            return sum(gone.rowcount for gone in rows)
+
+    def delete_records(self, user_id: str) -> int:
+        with self._database.transaction() as db:
+            rows = (db.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,)) for table in _OF_A_USER)  # noqa: S608
+            gone = sum(each.rowcount for each in rows)
+        self._database.scrub()
+        return gone
 
     def keys_of_decisions(self) -> set[str]:
         """The objects that any decision leads to; not in the port."""
@@ -127,12 +166,3 @@ class Records:
                        UNION SELECT json_extract(record, '$.features.key') FROM decisions"""
         with self._database.reading() as db:
             return {key for (key,) in db.execute(statement) if key is not None}
-
-
-def _holding(user: User, decision: Decision) -> User:
-    """An unsure card is held, once; one that is not unsure any more is not."""
-    if decision.state == "unsure":
-        held = user.held if decision.card_id in user.held else (*user.held, decision.card_id)
-    else:
-        held = acting.without_card(user, decision.card_id)
-    return user.model_copy(update={"held": held})

@@ -3,12 +3,11 @@
 from datetime import date, datetime
 from typing import Literal
 
-from local import acting, records
+from local import records
 from local.database import Database
-from swipr.models import Choice, Decision, Lease, SessionReport, State, Status, SwipeSession, User
+from swipr import transitions
+from swipr.models import Action, Decision, Lease, SessionReport, State, Status, SwipeSession
 from swipr.ports import Begun, LeaseRefusal
-
-_SESSIONS_KEPT = 8
 
 
 class Sessions:
@@ -20,12 +19,12 @@ class Sessions:
     def take_lease(self, session: SwipeSession, *, owner: str, at: datetime, until: datetime) -> Lease | LeaseRefusal:
         with self._database.transaction() as db:
             user = records.read_user(db, session.user_id)
-            refusal = _lease_refusal(user, session.session_id, at)
+            refusal = transitions.lease_refusal(user, session.session_id, at)
             if refusal or user is None:
                 return refusal or LeaseRefusal.UNKNOWN_USER
-            lease = Lease(owner=owner, until=until, fence=user.fence + 1)
-            records.write_user(db, _with_lease(user, lease, session.session_id))
-            return lease
+            holder = transitions.leased(user, session, owner=owner, until=until)
+            records.write_user(db, holder)
+            return holder.lease or LeaseRefusal.UNKNOWN_USER
 
     def release_all_leases(self) -> int:
         """End every lease, returning how many; not in the port.
@@ -58,18 +57,24 @@ class Sessions:
                 return False
             if user.session_ended:  # done before, and the caller did not hear of it
                 return True
-            wait = deck_wait_until or user.deck_wait_until
-            ended = _ended(user, report, status).model_copy(update={"deck_wait_until": wait})
-            moved = due_seen is not None and user.next_due_at != due_seen
-            due = user.next_due_at if keep_due or moved else next_due_at
-            records.write_user(db, _off(ended, report) if switch_off else _due(ended, due, deck_wait_until))
+            over = transitions.ended(
+                user,
+                report=report,
+                status=status,
+                deck_wait_until=deck_wait_until,
+                next_due_at=next_due_at,
+                keep_due=keep_due,
+                due_seen=due_seen,
+                switch_off=switch_off,
+            )
+            records.write_user(db, over)
             return True
 
     def begin_action(
         self,
         decision: Decision,
         *,
-        action: Choice,
+        action: Action,
         acted_key: str,
         fence: int,
         session_id: str,
@@ -83,7 +88,7 @@ class Sessions:
         with self._database.transaction() as db:
             user, before = records.read_user(db, user_id), records.read_decision(db, user_id, card_id)
             stored = records.read_acted(db, user_id, acted_key), before.state if before else None
-            begun = acting.refusal(
+            begun = transitions.refusal(
                 user,
                 action=action,
                 fence=fence,
@@ -95,11 +100,11 @@ class Sessions:
             )
             if begun is not Begun.YES or user is None:
                 return begun
-            counted = acting.with_action(
+            counted = transitions.with_action(
                 user, decision, action=action, fence=fence, day=day, zone=zone, at=at, lease_until=lease_until
             )
             records.write_user(db, counted)
-            records.write_decision(db, decision.model_copy(update={"state": "pending"}))
+            records.write_decision(db, transitions.begun(decision, action))
             records.write_acted(db, user_id, acted_key, "pending")
             return begun
 
@@ -117,16 +122,16 @@ class Sessions:
     ) -> bool:
         with self._database.transaction() as db:
             user = records.read_user(db, user_id)
-            if user is None or not _pending(user, card_id, fence):
+            if user is None or not transitions.is_pending(user, card_id, fence):
                 return False
             if records.read_acted(db, user_id, acted_key) != "pending":
                 return False
-            records.write_user(db, acting.settled(user, give_back=state == "failed"))
+            records.write_user(db, transitions.settled(user, give_back=state == "failed"))
             records.write_acted(db, user_id, acted_key, state)
             # The decision may have expired or been forgotten meanwhile; what was acted on never is.
             if decision := records.read_decision(db, user_id, card_id):
-                outcome = {"state": state, "detail": detail, "match_id": match_id, "acted_at": at}
-                records.write_decision(db, decision.model_copy(update=outcome))
+                outcome = transitions.with_outcome(decision, state=state, detail=detail, match_id=match_id, at=at)
+                records.write_decision(db, outcome)
             return True
 
     def raise_unknown(self, user_id: str, card_id: str, *, acted_key: str, match_id: str) -> bool:
@@ -136,49 +141,5 @@ class Sessions:
             sent: State = "sent"
             records.write_acted(db, user_id, acted_key, sent)
             if decision := records.read_decision(db, user_id, card_id):
-                proven = {"state": sent, "match_id": match_id}
-                records.write_decision(db, decision.model_copy(update=proven))
+                records.write_decision(db, transitions.proven(decision, match_id))
             return True
-
-
-def _lease_refusal(user: User | None, session_id: str, at: datetime) -> LeaseRefusal | None:
-    if user is None:
-        return LeaseRefusal.UNKNOWN_USER
-    if user.session_id is not None and session_id < user.session_id:
-        return LeaseRefusal.STALE
-    same = session_id == user.session_id
-    if same and user.session_ended:
-        return LeaseRefusal.ENDED
-    if user.lease is None or user.lease.until <= at:
-        return None
-    return LeaseRefusal.SAME_SESSION_RUNS if same else LeaseRefusal.OTHER_SESSION_RUNS
-
-
-def _with_lease(user: User, lease: Lease, session_id: str) -> User:
-    swipes = user.session_swipes if session_id == user.session_id else 0
-    changes = {"session_id": session_id, "session_swipes": swipes, "session_ended": False}
-    return user.model_copy(update=changes | {"lease": lease, "fence": lease.fence})
-
-
-def _pending(user: User, card_id: str, fence: int) -> bool:
-    in_flight = user.in_flight
-    return in_flight is not None and (in_flight.card_id, in_flight.fence) == (card_id, fence)
-
-
-def _ended(user: User, report: SessionReport, status: Status) -> User:
-    recent = (report, *user.recent_sessions)[:_SESSIONS_KEPT]
-    changes = {"session_ended": True, "lease": None, "status": status, "recent_sessions": recent}
-    return user.model_copy(update=changes)
-
-
-def _off(user: User, report: SessionReport) -> User:
-    return user.model_copy(update={"enabled": False, "next_due_at": None, "switched_at": report.ended_at})
-
-
-def _due(user: User, due: datetime | None, wait_until: datetime | None) -> User:
-    """Due then, not before the deck allows, and not at all when off."""
-    if not user.enabled:
-        due = None
-    elif due and wait_until:
-        due = max(due, wait_until)
-    return user.model_copy(update={"next_due_at": due})

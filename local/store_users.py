@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 from local import records
 from local.database import Database, micros, moment
-from swipr.errors import ConflictError, NotFoundError
+from swipr import transitions
+from swipr.errors import NotFoundError
 from swipr.models import DueUser, Handoff, Status, User, UserSettings
 
 
@@ -24,57 +24,52 @@ class Users:
         with self._database.reading() as db:
             return records.read_user(db, user_id)
 
-    def switch(self, user_id: str, *, enabled: bool, at: datetime, status: Status) -> User:
-        def switched(user: User) -> dict[str, Any]:
-            due = max(at, user.deck_wait_until or at) if enabled else None
-            return {"enabled": enabled, "switched_at": at, "status": status, "next_due_at": due}
+    def user_ids(self) -> Sequence[str]:
+        with self._database.reading() as db:
+            return [user_id for (user_id,) in db.execute("SELECT user_id FROM users ORDER BY user_id")]
 
-        return self._change(user_id, switched)
+    def delete_user(self, user_id: str, *, at: datetime) -> bool:
+        with self._database.transaction() as db:
+            user = records.read_user(db, user_id)
+            if user is not None and not transitions.may_be_deleted(user, at=at):
+                return False
+            db.execute("DELETE FROM users WHERE user_id = ?", (user_id,))
+            return True
+
+    def switch(self, user_id: str, *, enabled: bool, at: datetime, status: Status, reason: str = "") -> User:
+        return self._change(
+            user_id, lambda user: transitions.switched(user, enabled=enabled, at=at, status=status, reason=reason)
+        )
 
     def set_acting(self, user_id: str, *, acting_on: str | None) -> User:
-        return self._change(user_id, lambda _: {"acting_on": acting_on})
+        return self._change(user_id, lambda user: user.model_copy(update={"acting_on": acting_on}))
 
     def save_settings(self, user_id: str, settings: UserSettings, *, revision: int) -> User:
-        def saved(user: User) -> dict[str, Any]:
-            if user.settings_revision != revision:
-                raise ConflictError(f"the settings are at revision {user.settings_revision}, not {revision}")
-            return {"settings": settings, "settings_revision": revision + 1}
+        return self._change(user_id, lambda user: transitions.with_settings(user, settings, revision=revision))
 
-        return self._change(user_id, saved)
+    def connect_deck(self, user_id: str, *, deck: str, sealed_token: bytes | None, at: datetime) -> User:
+        return self._change(
+            user_id, lambda user: transitions.connected(user, deck=deck, sealed_token=sealed_token, at=at)
+        )
 
-    def connect_deck(self, user_id: str, *, deck: str, sealed_token: bytes | None) -> User:
-        def connected(user: User) -> dict[str, Any]:
-            acting_on = user.acting_on if deck == user.deck else None
-            return {"deck": deck, "deck_token": sealed_token, "acting_on": acting_on}
+    def forget_deck(self, user_id: str) -> User:
+        return self._change(user_id, transitions.without_deck_token)
 
-        return self._change(user_id, connected)
+    def set_matches_read(self, user_id: str, *, at: datetime) -> None:
+        self._change_if(user_id, lambda user: user.model_copy(update={"matches_read_at": at}))
 
     def set_champion(self, user_id: str, version: int, *, expected: int | None) -> bool:
-        with self._database.transaction() as db:
-            user = records.read_user(db, user_id)
-            if user is None or user.champion != expected:
-                return False
-            records.write_user(db, user.model_copy(update={"champion": version, "previous": expected}))
-            return True
+        return self._change_if(
+            user_id, lambda user: transitions.with_champion(user, version) if user.champion == expected else None
+        )
 
     def set_handoff(self, user_id: str, handoff: Handoff, *, expected: Handoff | None) -> bool:
-        with self._database.transaction() as db:
-            user = records.read_user(db, user_id)
-            if user is None or user.handoff != expected:
-                return False
-            records.write_user(db, user.model_copy(update={"handoff": handoff}))
-            return True
+        return self._change_if(
+            user_id, lambda user: user.model_copy(update={"handoff": handoff}) if user.handoff == expected else None
+        )
 
     def wake(self, user_id: str, *, at: datetime) -> bool:
-        with self._database.transaction() as db:
-            user = records.read_user(db, user_id)
-            if user is None or not user.enabled:
-                return False
-            due = max(at, user.deck_wait_until or at)
-            if user.next_due_at is not None and user.next_due_at <= due:
-                return False
-            records.write_user(db, user.model_copy(update={"next_due_at": due}))
-            return True
+        return self._change_if(user_id, lambda user: transitions.woken(user, at=at))
 
     def due_users(self, at: datetime, *, limit: int) -> Sequence[DueUser]:
         statement = "SELECT user_id, due_at FROM users WHERE due_at <= ? ORDER BY due_at, user_id LIMIT ?"
@@ -83,18 +78,23 @@ class Users:
         return [DueUser(user_id=user_id, due_at=moment(due)) for user_id, due in rows]
 
     def claim_slot(self, due: DueUser, *, next_due_at: datetime) -> bool:
-        with self._database.transaction() as db:
-            user = records.read_user(db, due.user_id)
-            if user is None or not user.enabled or user.next_due_at != due.due_at:
-                return False
-            records.write_user(db, user.model_copy(update={"next_due_at": next_due_at}))
-            return True
+        return self._change_if(due.user_id, lambda user: transitions.claimed(user, due, next_due_at=next_due_at))
 
-    def _change(self, user_id: str, changes: Callable[[User], dict[str, Any]]) -> User:
+    def _change(self, user_id: str, change: Callable[[User], User]) -> User:
         with self._database.transaction() as db:
             user = records.read_user(db, user_id)
             if user is None:
                 raise NotFoundError(f"no user {user_id}")
-            user = user.model_copy(update=changes(user))
+            user = change(user)
             records.write_user(db, user)
             return user
+
+    def _change_if(self, user_id: str, change: Callable[[User], User | None]) -> bool:
+        """False, and nothing changed, for an unknown user or if the change is None."""
+        with self._database.transaction() as db:
+            user = records.read_user(db, user_id)
+            changed = change(user) if user else None
+            if changed is None:
+                return False
+            records.write_user(db, changed)
+            return True

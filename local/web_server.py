@@ -10,6 +10,8 @@ from waitress.server import create_server
 THREADS = 16
 #: The largest upload; a grant may allow less. Larger bodies are refused before they are read.
 REQUEST_BYTES = 1024 * 1024 * 1024
+#: A page keeps six open, and many users many pages; one more than this would wait without a word.
+CONNECTIONS = 2000
 LOOP_S = 0.5
 LOOPBACK = "127.0.0.1"
 
@@ -26,6 +28,7 @@ class WebServer:
             sockets=[socket.create_server((host, port))],  # waitress would leave its own open when the port is taken
             threads=THREADS,
             ident=None,
+            connection_limit=CONNECTIONS,
             max_request_body_size=REQUEST_BYTES,
             channel_timeout=60,
             clear_untrusted_proxy_headers=True,
@@ -53,4 +56,5 @@ class WebServer:
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
-            wasyncore.loop(timeout=LOOP_S, map=self._sockets, count=1)
+            # poll, where there is one: select knows no file beyond the 1,024th
+            wasyncore.loop(timeout=LOOP_S, use_poll=True, map=self._sockets, count=1)

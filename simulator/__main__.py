@@ -15,10 +15,11 @@ from waitress.server import create_server
 from simulator.answers import NOTHING_LEFT
 from simulator.catalogue import Catalogue, DrawnPeople
 from simulator.faults import Faults
+from simulator.hidden import Hidden
 from simulator.photo_folder import PhotoFolder, PhotoFolderError
 from simulator.records import Records, StateError
 from simulator.server import Application
-from simulator.service import BATCH, Service, system_clock
+from simulator.service import BATCH, OPTIONS, RECS, Service, system_clock
 
 CARDS = 40
 TASTES_PER_SEED = 1000
@@ -27,11 +28,13 @@ TASTES_PER_SEED = 1000
 def main(arguments: list[str] | None = None) -> None:
     chosen = _parser().parse_args(arguments)
     try:
-        service = _service(chosen)
+        catalogue, records = _catalogue(chosen), Records(str(chosen.state) if chosen.state else ":memory:")
+        service = _service(chosen, catalogue, records)
     except (PhotoFolderError, StateError, OSError) as error:
         raise SystemExit(f"simulator: {error}") from None
     key = secrets.token_urlsafe(24)
-    application = Application(service, Faults(), key=key, photo_expiry_s=chosen.photo_expiry)
+    hidden = Hidden(catalogue, records)
+    application = Application(service, hidden, Faults(), key=key, photo_expiry_s=chosen.photo_expiry)
     server = create_server(application, host=chosen.host, port=chosen.port, threads=16)
     signal.signal(signal.SIGTERM, _stop)
     if chosen.exit_with_parent:
@@ -42,17 +45,21 @@ def main(arguments: list[str] | None = None) -> None:
     service.close()
 
 
-def _service(chosen: argparse.Namespace) -> Service:
-    catalogue: Catalogue = DrawnPeople(chosen.seed, chosen.photos_per_card)
+def _catalogue(chosen: argparse.Namespace) -> Catalogue:
     if chosen.photos is not None:
-        catalogue = PhotoFolder(chosen.photos, chosen.seed, chosen.photos_per_card or 1)
+        return PhotoFolder(chosen.photos, chosen.seed, chosen.photos_per_card or 1)
+    return DrawnPeople(chosen.seed, chosen.photos_per_card)
+
+
+def _service(chosen: argparse.Namespace, catalogue: Catalogue, records: Records) -> Service:
     cards = chosen.cards if chosen.cards is not None else CARDS if chosen.photos is None else catalogue.size
     options = {
         "likes_limit": chosen.likes_limit,
         "nothing_left": chosen.nothing_left,
         "nothing_left_s": chosen.nothing_left_s,
+        "recs": chosen.recs,
+        "superlikes": chosen.superlikes,
     }
-    records = Records(str(chosen.state) if chosen.state else ":memory:")
     first_taste = (chosen.seed - 1) * TASTES_PER_SEED + 1
     return Service(
         catalogue,
@@ -78,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--likes-limit", type=int, help="likes until the service says that none remain")
     add("--nothing-left", choices=NOTHING_LEFT, default="timeout", help="how an empty deck says so")
     add("--nothing-left-s", type=float, default=20, help="seconds that an empty deck asks to wait")
+    add("--recs", choices=RECS, action="append", default=[], help="what every recommendation is like; may be repeated")
+    add("--superlikes", type=int, default=OPTIONS["superlikes"], help="super likes in any 24 hours")
     add("--photo-expiry", type=float, default=75_600, help="seconds that photo addresses hold")
     add("--state", type=Path, help="SQLite file that outlives a restart; in memory if not given")
     add("--exit-with-parent", action="store_true", help="end when the standard input does")

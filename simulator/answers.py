@@ -14,6 +14,11 @@ Address = Callable[[str, int, tuple[int, int] | None], str]
 S_NUMBER_FROM: Final = 98_765_432_101_234_567  # beyond 2**53: a client that reads it as a float echoes another
 
 
+TITLES: Final = ("Baker", "Carpenter", "Cook", "Gardener", "Librarian", "Nurse", "Pilot", "Teacher", "Welder")
+COMPANIES: Final = ("Corner Bakery", "City Library", "Night Train", "Harbour Clinic", "The Tram Depot")
+SCHOOLS: Final = ("Hill School", "Harbour College", "Evening Academy")
+
+
 def s_number(card: Card) -> int:
     return S_NUMBER_FROM + 2 * card.index
 
@@ -43,9 +48,9 @@ def rec(card: Card, address: Address, now: datetime) -> Json:
         "_id": card.card_id,
         "name": card.name,
         "gender": -1,
-        "badges": [],
-        "jobs": [],
-        "schools": [],
+        "badges": [{"type": "selfie_verified"}] if _now_and_then(card, "verified", 2) else [],
+        "jobs": _jobs(card),
+        "schools": [{"name": _picked(card, "school", SCHOOLS)}] if _now_and_then(card, "schooled", 3) else [],
         "photos": _photos(card, address),
         "hide_age": False,
         "is_traveling": False,
@@ -64,12 +69,23 @@ def rec(card: Card, address: Address, now: datetime) -> Json:
         "spotify": {"spotify_connected": False},
         "teaser": {"string": ""},
         "experiment_info": {},
+        "something_new": {"of": [1, None]},
     }
     if not _now_and_then(card, "no distance", 9):
         element["distance_mi"] = card.distance_mi
     if not _now_and_then(card, "no hash", 20):
         element["content_hash"] = content_hash(card)
     return element
+
+
+def _jobs(card: Card) -> list[Json]:
+    """Title and company, either of them, or none."""
+    job: Json = {}
+    if _now_and_then(card, "titled", 2):
+        job["title"] = {"name": _picked(card, "title", TITLES)}
+    if _now_and_then(card, "employed", 3):
+        job["company"] = {"name": _picked(card, "company", COMPANIES)}
+    return [job] if job else []
 
 
 def _photos(card: Card, address: Address) -> list[Json]:
@@ -101,7 +117,9 @@ def limit_card() -> Json:
     return {"type": "user", "user": {"_id": "tinder_rate_limited_id_1", "name": "Tinder Team", "photos": []}}
 
 
-def match(card: Card, user_id: str, matched_at: datetime, address: Address, *, messages: int) -> Json:
+def match(
+    card: Card, user_id: str, matched_at: datetime, address: Address, *, messages: int, by_superlike: bool = False
+) -> Json:
     joined = "".join(sorted((user_id, card.card_id)))
     return {
         "_id": joined,
@@ -114,7 +132,7 @@ def match(card: Card, user_id: str, matched_at: datetime, address: Address, *, m
         "message_count": messages,
         "messages": [],
         "participants": [user_id, card.card_id],
-        "is_super_like": False,
+        "is_super_like": by_superlike,
         "is_boost_match": False,
         "following": True,
         "person": {
@@ -127,7 +145,22 @@ def match(card: Card, user_id: str, matched_at: datetime, address: Address, *, m
     }
 
 
-def recommendations(elements: Sequence[Json]) -> Json:
+def superlikes(remaining: int, allotment: int, resets_at: datetime) -> Json:
+    return {
+        "remaining": remaining,
+        "allotment": allotment,
+        "alc_remaining": 0,
+        "new_alc_remaining": 0,
+        "resets_at": _millis(resets_at),
+        "superlike_refresh_amount": allotment,
+        "superlike_refresh_interval": 1,
+        "superlike_refresh_interval_unit": "day",
+    }
+
+
+def recommendations(elements: Sequence[Json], *, old: bool = False) -> Json:
+    if old:
+        return {"status": 200, "results": list(elements)}
     return {"meta": {"status": 200}, "data": {"results": list(elements)}}
 
 
@@ -175,6 +208,10 @@ def _now_and_then(card: Card, what: str, every: int) -> bool:
     if card.whole:
         return False
     return int(hashlib.sha256(f"{what}/{card.card_id}".encode()).hexdigest()[:8], 16) % every == 0
+
+
+def _picked(card: Card, what: str, among: Sequence[str]) -> str:
+    return among[int(hashlib.sha256(f"{what}/{card.card_id}".encode()).hexdigest()[:8], 16) % len(among)]
 
 
 def _years_before(now: datetime, years: int) -> datetime:

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Request, Response
 
 from simulator.answers import Json, photo_id
 from simulator.faults import Faults
+from simulator.hidden import Hidden
 from simulator.service import Service
 
 #: Makes the absolute address of a card's photo.
@@ -20,14 +21,19 @@ class Control:
     """Every call answers JSON; 400 says what is not understood, 404 names an unknown token."""
 
     def __init__(
-        self, service: Service, faults: Faults, key: str, photo_address: Callable[[Request], PhotoAddress]
+        self,
+        service: Service,
+        hidden: Hidden,
+        faults: Faults,
+        key: str,
+        photo_address: Callable[[Request], PhotoAddress],
     ) -> None:
-        self._service, self._faults, self._key = service, faults, key
+        self._service, self._hidden, self._faults, self._key = service, hidden, faults, key
         self._photo_address = photo_address
         self._calls: Mapping[tuple[str, str], Callable[[Request], Json]] = {
             ("POST", "/sim/users"): self._users,
             ("GET", "/sim/truth"): self._truth,
-            ("GET", "/sim/counters"): lambda request: service.counters(_token(request)),
+            ("GET", "/sim/counters"): lambda request: hidden.counters(_token(request)),
             ("GET", "/sim/train"): self._train,
             ("POST", "/sim/deck"): self._deck,
             ("POST", "/sim/fault"): self._fault,
@@ -53,7 +59,7 @@ class Control:
         return {"token": token}
 
     def _truth(self, request: Request) -> Json:
-        return {"cards": self._service.truth(_token(request))}
+        return {"cards": self._hidden.truth(_token(request))}
 
     def _train(self, request: Request) -> Json:
         count, address = int(request.args.get("n", "60")), self._photo_address(request)
@@ -64,7 +70,7 @@ class Control:
                 "photo_ids": [photo_id(card.card_id, number) for number in range(card.photos)],
                 "label": choice,
             }
-            for card, choice in self._service.training(_token(request), count)
+            for card, choice in self._hidden.training(_token(request), count)
         ]
         return {"cards": cards}
 

@@ -18,6 +18,8 @@ CREATE TABLE IF NOT EXISTS swipes (
     token TEXT NOT NULL, card_id TEXT NOT NULL, likes INTEGER NOT NULL DEFAULT 0, passes INTEGER NOT NULL DEFAULT 0,
     matched_at REAL, PRIMARY KEY (token, card_id)
 );
+CREATE TABLE IF NOT EXISTS superlikes (token TEXT NOT NULL, card_id TEXT NOT NULL, at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS superlikes_of ON superlikes (token, at);
 CREATE TABLE IF NOT EXISTS counts (
     token TEXT NOT NULL, name TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (token, name)
 );
@@ -82,6 +84,13 @@ class Records:
         row = self._db.execute("SELECT * FROM users WHERE token = ?", (token,)).fetchone()
         return UserRow(row[0], json.loads(row[1]), *row[2:]) if row else None
 
+    def known_user(self, token: str) -> UserRow:
+        """Raises LookupError."""
+        user = self.user(token)
+        if user is None:
+            raise LookupError("no user has this token")
+        return user
+
     def users(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM users").fetchone()[0])
 
@@ -109,6 +118,13 @@ class Records:
     def put_swipe(self, token: str, card_id: str, swipe: Swipe) -> None:
         row = (token, card_id, swipe.likes, swipe.passes, swipe.matched_at)
         self._db.execute("INSERT OR REPLACE INTO swipes VALUES (?, ?, ?, ?, ?)", row)
+
+    def superlikes(self, token: str) -> list[tuple[str, float]]:
+        """Card and time of each, oldest first."""
+        return self._db.execute("SELECT card_id, at FROM superlikes WHERE token = ? ORDER BY at", (token,)).fetchall()
+
+    def put_superlike(self, token: str, card_id: str, at: float) -> None:
+        self._db.execute("INSERT INTO superlikes VALUES (?, ?, ?)", (token, card_id, at))
 
     def count(self, token: str, name: str) -> None:
         self._db.execute(

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from simulator.catalogue import Card, Catalogue, Choice
+from simulator.catalogue import Card, Catalogue
 from simulator.records import Records, StateError, UserRow
 
 BATCH: Final = 10
+DAY_S: Final = 86_400
 FOR_EVER: Final = 1e12
 
 #: What a user of the simulator may be set up with, and what holds otherwise.
@@ -21,19 +22,39 @@ OPTIONS: Final[Mapping[str, Any]] = {
     "likes_wait_s": 43_200,
     "nothing_left": "timeout",
     "nothing_left_s": 20,
+    "recs": [],  # which of RECS every recommendation is like
     "match": "object",
     "pass_status": 200,
+    "superlikes": 1,  # a day
+    "matches_per_page": 100,
     "need_platform": False,
 }
+#: In the old shape; every profile twice; an advert among them; nothing but a rate-limit card.
+RECS: Final = ("v1", "doubled", "advert", "limit_card")
+#: Calls that a user out of likes should not make.
+_NEED_LIKES: Final = frozenset({"recs", "like", "pass"})
 
 
 @dataclass(frozen=True)
 class Liked:
-    """What a like or pass came to. `limited_until`: out of likes, this one did not count; seconds since 1970."""
+    """What a swipe came to. `limited_until`: out of likes, this one did not count; seconds since 1970.
+
+    `exceeded`: out of super likes, this one did not count either.
+    """
 
     card: Card | None = None
     matched_at: float | None = None
     limited_until: float | None = None
+    exceeded: bool = False
+
+
+@dataclass(frozen=True)
+class SuperlikesLeft:
+    """`resets_at`: seconds since 1970."""
+
+    remaining: int
+    allotment: int
+    resets_at: float
 
 
 class Service:
@@ -78,6 +99,8 @@ class Service:
         unknown = set(options) - set(OPTIONS)
         if unknown:
             raise ValueError(f"options are {', '.join(OPTIONS)}; not {', '.join(sorted(unknown))}")
+        if not set(options.get("recs", ())) <= set(RECS):
+            raise ValueError(f"recs are any of {', '.join(RECS)}; not {options['recs']}")
         token = token or str(uuid.uuid4())
         with self._records.change():
             there = self._records.user(token)
@@ -87,13 +110,18 @@ class Service:
                 chosen = {**self._options, **options, "taste": taste}
                 self._records.put_user(UserRow(token, chosen, deck, 0, 0.0, 0.0))
             else:
-                changed = {**there.options, **options, "taste": there.options["taste"]}
+                changed = {**self._options, **there.options, **options, "taste": there.options["taste"]}
                 self._records.put_user(replace(there, options=changed, stopped_until=0.0))
         return token
 
     def user(self, token: str) -> UserRow | None:
         with self._records.change():
             return self._records.user(token)
+
+    def options(self, token: str) -> Mapping[str, Any]:
+        """What the user was set up with; raises LookupError if there is none."""
+        with self._records.change():
+            return self._options_of(token)
 
     @staticmethod
     def user_id(token: str) -> str:
@@ -115,14 +143,15 @@ class Service:
                 self._records.put_user(replace(user, stopped_until=max(until, user.stopped_until)))
 
     def arrived(self, token: str, kind: str) -> None:
-        """Count a call, and whether it came after a stop signal."""
+        """Count a call, and whether it came after a stop signal that concerns it."""
         with self._records.change():
             user = self._records.user(token)
             if user is None:
                 return
             self._records.count(token, f"calls:{kind}")
-            if self.now() < user.stopped_until and kind in ("recs", "like", "pass", "super"):
-                self._records.count(token, "calls_after_stop")
+            ends_at = max(user.stopped_until, user.limited_until if kind in _NEED_LIKES else 0.0)
+            if self.now() < ends_at:
+                self._records.count(token, f"after_stop:{kind}")
 
     # --- the deck ------------------------------------------------------------------------------------------
 
@@ -147,15 +176,52 @@ class Service:
         with self._records.change():
             user = self._renewed(self._known(token))
             limit = user.options["likes_limit"]
-            if limit is not None and user.likes_used >= limit:
-                until = user.limited_until or self.now() + user.options["likes_wait_s"]
-                self._records.put_user(replace(user, limited_until=until, stopped_until=max(until, user.stopped_until)))
-                return Liked(card, limited_until=until)
+            if user.limited_until or (limit is not None and user.likes_used >= limit):
+                return Liked(card, limited_until=self._limit(user))
             self._records.put_user(replace(user, likes_used=user.likes_used + 1))
-            swipe = self._records.swipe(token, card_id)
-            matched_at = swipe.matched_at or (self.now() if card.likes_back else None)
-            self._records.put_swipe(token, card_id, replace(swipe, likes=swipe.likes + 1, matched_at=matched_at))
+            return self._put_like(token, card)
+
+    def _put_like(self, token: str, card: Card) -> Liked:
+        swipe = self._records.swipe(token, card.card_id)
+        matched_at = swipe.matched_at or (self.now() if card.likes_back else None)
+        self._records.put_swipe(token, card.card_id, replace(swipe, likes=swipe.likes + 1, matched_at=matched_at))
         return Liked(card, matched_at if swipe.matched_at is None else None)
+
+    def end_likes(self, token: str) -> Liked:
+        """Out of likes from now on, whatever the limit says."""
+        with self._records.change():
+            return Liked(limited_until=self._limit(self._renewed(self._known(token))))
+
+    def _limit(self, user: UserRow) -> float:
+        until = user.limited_until or self.now() + user.options["likes_wait_s"]
+        self._records.put_user(replace(user, limited_until=until))
+        return until
+
+    # --- super likes: so many in any 24 hours, apart from likes ----------------------------------------------
+
+    def superlike(self, token: str, card_id: str, *, counted: bool = True) -> Liked:
+        """A like that is counted as a super like, too."""
+        card = self._card(token, card_id)
+        if card is None or not counted:
+            return Liked(card)
+        with self._records.change():
+            if self._superlikes_left(token).remaining == 0:
+                return Liked(card, exceeded=True)
+            self._records.put_superlike(token, card_id, self.now())
+            return self._put_like(token, card)
+
+    def superlikes_left(self, token: str) -> SuperlikesLeft:
+        with self._records.change():
+            return self._superlikes_left(token)
+
+    def _superlikes_left(self, token: str) -> SuperlikesLeft:
+        allotment = int(self._options_of(token)["superlikes"])
+        used = [at for _, at in self._records.superlikes(token) if at > self.now() - DAY_S]
+        return SuperlikesLeft(max(0, allotment - len(used)), allotment, min(used, default=self.now()) + DAY_S)
+
+    def superliked(self, token: str, card_id: str) -> bool:
+        with self._records.change():
+            return any(card_id == superliked for superliked, _ in self._records.superlikes(token))
 
     def pass_(self, token: str, card_id: str, *, counted: bool = True) -> Liked:
         card = self._card(token, card_id)
@@ -180,50 +246,14 @@ class Service:
         with self._records.change():
             self._records.count(token, name)
 
-    # --- what is hidden from the product -----------------------------------------------------------------------
-
-    def truth(self, token: str) -> dict[str, Choice]:
-        """The hidden taste about every card of the deck so far."""
-        with self._records.change():
-            user = self._known(token)
-        return {self.catalogue.card(i).card_id: self._choice(user, i) for i in range(user.cards)}
-
-    def training(self, token: str, count: int) -> list[tuple[Card, Choice]]:
-        with self._records.change():
-            user = self._known(token)
-        chosen = self.catalogue.training(count, *_taste(user))
-        return [(self.catalogue.card(i), self._choice(user, i)) for i in chosen]
-
-    def counters(self, token: str) -> dict[str, Any]:
-        """What the deck got from this user, all since the beginning."""
-        with self._records.change():
-            user, swipes, counts = self._known(token), self._records.swipes(token), self._records.counts(token)
-        liked = {card_id: swipe.likes for card_id, swipe in swipes.items() if swipe.likes}
-        passed = {card_id: swipe.passes for card_id, swipe in swipes.items() if swipe.passes}
-        return {
-            "likes": sum(liked.values()),
-            "passes": sum(passed.values()),
-            "double_likes": sum(n - 1 for n in liked.values()),
-            "double_passes": sum(n - 1 for n in passed.values()),
-            "liked_and_passed": len(liked.keys() & passed.keys()),
-            "matches": sum(swipe.matched_at is not None for swipe in swipes.values()),
-            "cards": user.cards,
-            "cards_left": user.cards - len(swipes),
-            "calls_after_stop": counts.pop("calls_after_stop", 0),
-            "unknown_ids": counts.pop("unknown_ids", 0),
-            "wrong_echoes": counts.pop("wrong_echoes", 0),
-            "calls": {name.removeprefix("calls:"): n for name, n in counts.items() if name.startswith("calls:")},
-            "likes_by_card": liked,
-            "passes_by_card": passed,
-        }
-
     # --- small ones -----------------------------------------------------------------------------------------
 
     def _known(self, token: str) -> UserRow:
-        user = self._records.user(token)
-        if user is None:
-            raise LookupError("no user has this token")
-        return user
+        return self._records.known_user(token)
+
+    def _options_of(self, token: str) -> Mapping[str, Any]:
+        """An older state file knows fewer of them."""
+        return {**OPTIONS, **self._known(token).options}
 
     def _card(self, token: str, card_id: str) -> Card | None:
         index = self.catalogue.index_of(card_id)
@@ -238,14 +268,6 @@ class Service:
         if user.limited_until and user.limited_until <= self.now():
             return replace(user, likes_used=0, limited_until=0.0)
         return user
-
-    def _choice(self, user: UserRow, index: int) -> Choice:
-        return self.catalogue.truth(index, *_taste(user))
-
-
-def _taste(user: UserRow) -> tuple[int, dict[str, float]]:
-    taste = user.options["taste"]
-    return int(taste["seed"]), dict(taste.get("weights", {}))
 
 
 def system_clock() -> float:

@@ -13,7 +13,7 @@ from typing import Any
 from swipr.errors import PhotoError, PhotoGoneError
 from swipr.heads import Head, pack
 from swipr.judging import JudgeAnswer, JudgeRequest
-from swipr.models import Answer, Card, Match, ModelVersion, Offer, Photo
+from swipr.models import Answer, Card, DeckHealth, Match, MatchList, ModelVersion, Offer, Photo
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 BACKBONE = hashlib.sha256(b"a backbone for tests").hexdigest()
@@ -101,7 +101,13 @@ class FakeDeck:
         self.left = list(cards)
         self.batch = batch
         self.likes: Counter[str] = Counter()
+        """Super likes too."""
+        self.superlikes: Counter[str] = Counter()
         self.passes: Counter[str] = Counter()
+        self.photos = 0
+        self.own_matches: list[Match] = []
+        """Of people its user liked by themselves."""
+        self.lists_all = True
         self.calls: list[str] = []
         self.answers: Callable[[str, Card], Answer] = lambda choice, card: Answer(state="sent")
         self.on_swipe: Callable[[], None] = lambda: None
@@ -111,6 +117,7 @@ class FakeDeck:
         return Offer(cards=tuple(self.left[: self.batch]))
 
     def photo(self, photo: Photo) -> bytes:
+        self.photos += 1
         if photo.url.startswith("gone"):
             raise PhotoError("the photo's host does not answer")
         if photo.url.startswith("removed"):
@@ -126,9 +133,21 @@ class FakeDeck:
     def swipes(self) -> int:
         return sum(self.likes.values()) + sum(self.passes.values())
 
-    def matches(self) -> Sequence[Match]:
+    def superlike(self, card: Card) -> Answer:
+        answer = self._swipe("superlike", card, self.likes)
+        self.superlikes[card.card_id] += answer.state != "failed"
+        return answer
+
+    def matches(self) -> MatchList:
+        """Everybody liked back."""
         self.calls.append("matches")
-        return [Match(match_id=f"m-{card_id}", card_id=card_id) for card_id, count in self.likes.items() if count]
+        liked = [card_id for card_id, count in self.likes.items() if count]
+        mutual = tuple(Match(match_id=f"m-{card_id}", card_id=card_id) for card_id in liked)
+        return MatchList(matches=(*mutual, *self.own_matches), complete=self.lists_all)
+
+    def check(self) -> DeckHealth:
+        self.calls.append("check")
+        return DeckHealth(works=True, text="It works.")
 
     def _swipe(self, choice: str, card: Card, counter: Counter[str]) -> Answer:
         self.on_swipe()

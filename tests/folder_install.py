@@ -27,7 +27,7 @@ class FolderInstall(Install):
         self.photos, self.out = folder / "photos", folder / "out"
         self.photos.mkdir()
         self.moves, self.ways = moves, ways
-        self.store.connect_deck(USER, deck="folder", sealed_token=None)
+        self.store.connect_deck(USER, deck="folder", sealed_token=None, at=self.clock.now())
         self.store.set_acting(USER, acting_on="folder")
         self.set(swipes_per_session=ALL, pacing_s=0.0)
         self.restart()

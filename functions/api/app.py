@@ -1,33 +1,37 @@
 """Everything a person or client does over HTTP, and the console's files."""
 
 import base64
-import binascii
-import json
 import re
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError as NoRouteError
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ValidationError
 
 from swipr import bootstrap, settings
-from swipr.api import ActingChange, DeckConnection, SwitchChange
-from swipr.errors import ConflictError, InputError, ModelError, NotFoundError
+from swipr.dispatch import answer, failure, problem_reply
+from swipr.errors import InputError
+from swipr.exchange import Reply, Request
 from swipr.failures import describe
-from swipr.labelling import NewLabels
-from swipr.models import UserSettings
+from swipr.operations import Operation
+from swipr.problems import problem
+from swipr.routes import OPERATIONS, methods_of, takes
 from swipr.telemetry import logger
-from swipr.upload_desk import NewUpload
 
-app = APIGatewayHttpResolver()
-Model = TypeVar("Model", bound=BaseModel)
 
-#: Larger photos go by upload: an invocation's body is limited to 6 MB, base64 and all.
-MAX_PHOTO_BYTES = 4_000_000
-MAX_PAGE = 100
+class Resolver(APIGatewayHttpResolver):
+    """Powertools takes few characters for an id; here it is whatever stands between two slashes."""
+
+    @staticmethod
+    def _compile_regex(rule: str, base_regex: str = "{}") -> re.Pattern[str]:
+        return re.compile(base_regex.format(re.sub(r"<(\w+)>", r"(?P<\1>[^/]+)", rule)) + r"\Z", re.DOTALL)
+
+
+app = Resolver()
+
 CONSOLE_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -50,92 +54,69 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     return app.resolve(event, context)
 
 
-# --- the account -------------------------------------------------------------------------------------
+# --- the API -----------------------------------------------------------------------------------------
 
 
-@app.get("/v1/status")
-def status() -> Response[str]:
-    return answer(bootstrap.api().status(user_id()))
+def answering(operation: Operation) -> Callable[..., Response[Any]]:
+    """The route's handler: `ids` stand in its address."""
+
+    def handler(**ids: str) -> Response[Any]:
+        if not takes(operation, app.current_event.path):
+            raise NoRouteError("a fixed word of another address stands where an id would")
+        return response(answer(operation, bootstrap.api(), request(ids), log))
+
+    return handler
 
 
-@app.put("/v1/switch")
-def switch() -> Response[str]:
-    return answer(bootstrap.api().switch(user_id(), body(SwitchChange)))
+for each in OPERATIONS:
+    app.route(re.sub(r"\{(\w+)\}", r"<\1>", each.path), method=each.method)(answering(each))
 
 
-@app.put("/v1/acting")
-def acting() -> Response[str]:
-    return answer(bootstrap.api().set_acting(user_id(), body(ActingChange)))
+def request(ids: dict[str, str]) -> Request:
+    """Of whom the token was issued to, as the gateway's authorizer checked it. Raises InputError."""
+    event = app.current_event
+    claims = event.request_context.authorizer.jwt_claim or {}
+    return Request(
+        user_id=str(claims["sub"]),
+        method=event.http_method,
+        path=event.path,
+        ids=ids,
+        query=event.query_string_parameters,
+        headers={name.lower(): value for name, value in event.headers.items()},
+        body=sent_bytes(event.body or "", is_base64=event.is_base64_encoded or False),
+    )
 
 
-@app.put("/v1/deck")
-def deck() -> Response[str]:
-    return answer(bootstrap.api().connect_deck(user_id(), body(DeckConnection)))
+def sent_bytes(text: str, *, is_base64: bool) -> bytes:
+    """Raises InputError for half a body."""
+    if not is_base64:
+        return text.encode(errors="replace")
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise InputError("body", "cannot be read; send it again") from None
 
 
-@app.get("/v1/settings")
-def read_settings() -> Response[str]:
-    chosen, revision = bootstrap.api().settings(user_id())
-    return answer(chosen, headers={"ETag": f'"{revision}"'})
+def response(reply: Reply) -> Response[Any]:
+    return Response(reply.status, content_type=reply.content_type, body=reply.body, headers=dict(reply.headers))
 
 
-@app.put("/v1/settings")
-def save_settings() -> Response[str]:
-    chosen, revision = bootstrap.api().save_settings(user_id(), body(UserSettings), if_match())
-    return answer(chosen, headers={"ETag": f'"{revision}"'})
+def log(what: str, error: Exception) -> None:
+    logger().error(what, extra={"reason": describe(error)})  # an error's own words may quote what was sent
 
 
-# --- decisions, labels, models -------------------------------------------------------------------------
+@app.exception_handler(NoRouteError)
+def no_such_address(error: NoRouteError) -> Response[Any]:  # noqa: ARG001 - as Powertools calls it
+    methods = methods_of(app.current_event.path)
+    if not methods:
+        return response(problem_reply(problem(404, "there is no such address")))
+    allowed = ", ".join(methods)
+    return response(problem_reply(problem(405, f"this address takes {allowed} only"), {"Allow": allowed}))
 
 
-@app.get("/v1/decisions")
-def decisions() -> Response[str]:
-    cursor = app.current_event.get_query_string_value("cursor")
-    return answer(bootstrap.api().decisions(user_id(), limit=page_limit(), cursor=cursor))
-
-
-@app.get("/v1/decisions/<card_id>/photos/<number>")
-def photo(card_id: str, number: str) -> Response[bytes]:
-    if not re.fullmatch(r"[0-9]{1,3}", number):
-        raise NotFoundError("no such photo, or it has expired")
-    image, content_type = bootstrap.api().photo(user_id(), card_id, int(number))
-    headers = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
-    return Response(HTTPStatus.OK, content_type=content_type, body=image, headers=headers)
-
-
-@app.post("/v1/labels")
-def add_labels() -> Response[str]:
-    return answer(bootstrap.api().label(user_id(), body(NewLabels)), HTTPStatus.ACCEPTED)
-
-
-@app.delete("/v1/labels/<card_id>")
-def take_label_back(card_id: str) -> Response[str]:
-    return answer(bootstrap.api().take_label_back(user_id(), card_id))
-
-
-@app.post("/v1/uploads")
-def open_upload() -> Response[str]:
-    return answer(bootstrap.api().open_upload(user_id(), body(NewUpload)), HTTPStatus.CREATED)
-
-
-@app.get("/v1/uploads")
-def uploads() -> Response[str]:
-    return answer(bootstrap.api().uploads(user_id()))
-
-
-@app.get("/v1/uploads/<upload_id>")
-def upload(upload_id: str) -> Response[str]:
-    return answer(bootstrap.api().upload(user_id(), upload_id))
-
-
-@app.get("/v1/models")
-def models() -> Response[str]:
-    return answer(bootstrap.api().models(user_id()))
-
-
-@app.post("/v1/predict")
-def predict() -> Response[str]:
-    return answer(bootstrap.api().predict(user_id(), sent_photo()))
+@app.exception_handler(Exception)
+def unforeseen(error: Exception) -> Response[Any]:
+    return response(failure(error, log))
 
 
 # --- the console ------------------------------------------------------------------------------------------
@@ -152,107 +133,6 @@ def console_file(name: str) -> Response[str]:
     known = re.fullmatch(r"[a-z][a-z0-9-]*(\.[a-z]+)", name)
     path = Path(settings.load().console_dir) / name
     if known is None or known[1] not in CONSOLE_TYPES or not path.is_file():
-        raise NotFoundError("no such page")
+        raise NoRouteError("no such page")
     text = path.read_text(encoding="utf-8")
     return Response(HTTPStatus.OK, content_type=CONSOLE_TYPES[known[1]], body=text, headers=CONSOLE_HEADERS)
-
-
-# --- requests and answers -----------------------------------------------------------------------------------
-
-
-def user_id() -> str:
-    """Whom the token was issued to, as the gateway's authorizer checked it."""
-    claims = app.current_event.request_context.authorizer.jwt_claim or {}
-    return str(claims["sub"])
-
-
-def body(model: type[Model]) -> Model:
-    """The JSON body as the model. Raises InputError naming the first wrong field."""
-    try:
-        return model.model_validate_json(raw_body())
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise InputError(field_path(first["loc"]), first["msg"]) from None
-
-
-def raw_body() -> bytes:
-    text = app.current_event.body or ""
-    if not app.current_event.is_base64_encoded:
-        return text.encode()
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error:
-        raise InputError("body", "cannot be read; send it again") from None
-
-
-def field_path(location: tuple[int | str, ...]) -> str:
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return path.lstrip(".") or "body"
-
-
-def sent_photo() -> bytes:
-    sent = raw_body()
-    if not sent:
-        raise InputError("photo", "send the photo's bytes as the request's body: JPEG, PNG or WebP")
-    if len(sent) > MAX_PHOTO_BYTES:
-        raise InputError("photo", f"is larger than {MAX_PHOTO_BYTES // 1_000_000} MB; send a smaller one")
-    return sent
-
-
-def page_limit() -> int:
-    text = app.current_event.get_query_string_value("limit", default_value="20") or ""
-    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= MAX_PAGE:
-        raise InputError("limit", f"give a whole number from 1 to {MAX_PAGE}")
-    return int(text)
-
-
-def if_match() -> int | None:
-    text = app.current_event.headers.get("if-match")
-    if text is None:
-        return None
-    if not re.fullmatch(r'"[0-9]{1,9}"', text):
-        raise InputError("If-Match", "send the ETag that GET /v1/settings answered")
-    return int(text.strip('"'))
-
-
-def answer(
-    value: dict[str, Any], code: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None
-) -> Response[str]:
-    fresh = {"Cache-Control": "no-store"} | (headers or {})
-    return Response(code, content_type="application/json", body=json.dumps(value), headers=fresh)
-
-
-def problem(code: HTTPStatus, detail: str, field: str | None = None) -> Response[str]:
-    """RFC 9457 problem details; `field` names what to mend."""
-    value = {"type": "about:blank", "title": code.phrase, "status": code.value, "detail": detail}
-    if field is not None:
-        value["field"] = field
-    return Response(code, content_type="application/problem+json", body=json.dumps(value))
-
-
-@app.exception_handler(InputError)
-def wrong_input(error: InputError) -> Response[str]:
-    return problem(HTTPStatus.BAD_REQUEST, error.message, error.field)
-
-
-@app.exception_handler([NotFoundError, NoRouteError])
-def not_found(error: Exception) -> Response[str]:
-    detail = str(error) if isinstance(error, NotFoundError) else "there is no such address"
-    return problem(HTTPStatus.NOT_FOUND, detail)
-
-
-@app.exception_handler(ConflictError)
-def conflict(error: ConflictError) -> Response[str]:
-    return problem(HTTPStatus.CONFLICT, str(error))
-
-
-@app.exception_handler(ModelError)
-def judge_failed(error: ModelError) -> Response[str]:
-    logger().error("judge failed", extra={"reason": str(error)})
-    return problem(HTTPStatus.SERVICE_UNAVAILABLE, f"the photos could not be judged: {error}; try again")
-
-
-@app.exception_handler(Exception)
-def unforeseen(error: Exception) -> Response[str]:
-    logger().error("unforeseen", extra={"reason": describe(error)})  # its words may quote what was sent
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong here; it was written down")

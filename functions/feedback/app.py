@@ -1,5 +1,6 @@
-"""Labels changed, or a file of labels came: learn from it."""
+"""Labels changed, a file came, or an export was asked for."""
 
+import json
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_plus
@@ -7,7 +8,7 @@ from urllib.parse import unquote_plus
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from swipr import bootstrap
-from swipr.models import RefitRequest
+from swipr.models import ExportRequest, RefitRequest
 from swipr.telemetry import logger
 from swipr.upload_report import Uploaded
 
@@ -16,9 +17,28 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Records of the queue Refits, or of objects created under `labels/`; a raised error brings them again."""
     for record in event["Records"]:
         if record.get("eventSource") == "aws:sqs":
-            refit(RefitRequest.model_validate_json(record["body"]))
+            do(record["body"], context)
         else:
             take_upload(uploaded(record), context)
+
+
+def do(body: str, context: LambdaContext) -> None:
+    """One message; those written before there were kinds are refits."""
+    if json.loads(body).get("kind") == "export":
+        export(ExportRequest.model_validate_json(body), context)
+    else:
+        refit(RefitRequest.model_validate_json(body))
+
+
+def export(request: ExportRequest, context: LambdaContext) -> None:
+    written = bootstrap.feedback().export(request, time_left_s=lambda: time_left_s(context))
+    if written is not None:
+        counts = written.model_dump(include={"export_id", "state", "size", "photos_left_out"})
+        logger().info("export", extra={"user_id": request.user_id, **counts})
+
+
+def time_left_s(context: LambdaContext) -> float:
+    return float(context.get_remaining_time_in_millis() / 1000)
 
 
 def refit(request: RefitRequest) -> None:
@@ -31,7 +51,7 @@ def refit(request: RefitRequest) -> None:
 
 
 def take_upload(upload: Uploaded, context: LambdaContext) -> None:
-    report = bootstrap.feedback().take_upload(upload, time_left_s=lambda: context.get_remaining_time_in_millis() / 1000)
+    report = bootstrap.feedback().take_upload(upload, time_left_s=lambda: time_left_s(context))
     if report is not None:
         counts = report.model_dump(include={"upload_id", "state", "taken", "refused"})
         logger().info("upload", extra={"user_id": upload.user_id, **counts})

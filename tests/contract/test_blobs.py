@@ -206,5 +206,5 @@ def test_putting_and_deleting_neighbours_at_the_same_time_loses_nothing(blobs):
 
 
 def test_putting_into_a_broken_world_raises(broken_blobs):
-    with pytest.raises(OSError, match=r"[Nn]ot a directory|cannot find|exists"):
+    with pytest.raises(OSError, match=r"[Nn]ot a directory|cannot find|exists|EndpointConnectionError"):
         broken_blobs.put("a/b", BODY)

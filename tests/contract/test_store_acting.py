@@ -1,12 +1,12 @@
 """What every Store means: an action begins once, within its limits, and is settled once."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
 
 from swipr.models import REOPENABLE, InFlight, UserSettings
 from swipr.ports import Begun
-from tests.contract.races import race, race_each
+from tests.contract.acting import act, begin, everything, finish, refused
 from tests.contract.values import (
     NOW,
     TODAY,
@@ -18,7 +18,6 @@ from tests.contract.values import (
     action,
     later,
     lease_of,
-    outcome,
 )
 
 KEY = "key of tinder:1"
@@ -33,34 +32,6 @@ def ready(store):
     return store
 
 
-def everything(store, *cards):
-    cards = cards or ("tinder:1",)
-    acted = store.acted("ann", [f"key of {card}" for card in cards])
-    return store.user("ann"), [store.decision("ann", card, at=NOW) for card in cards], dict(acted)
-
-
-def begin(store, card_id="tinder:1", **changes):
-    return store.begin_action(**action(card_id, **changes))
-
-
-def finish(store, card_id="tinder:1", **changes):
-    return store.finish_action(**outcome(card_id, **changes))
-
-
-def act(store, card_id, state="sent", **changes):
-    """Begin and settle; everything must go well."""
-    assert begin(store, card_id, **changes) is Begun.YES
-    assert finish(store, card_id, state=state) is True
-
-
-def refused(store, card_id="tinder:1", **changes):
-    """Why the action does not begin; nothing may change."""
-    before = everything(store, card_id)
-    begun = begin(store, card_id, **changes)
-    assert everything(store, card_id) == before
-    return begun
-
-
 # begin
 
 
@@ -70,11 +41,11 @@ def test_an_action_that_begins_is_counted_in_flight_and_pending(ready):
     assert begin(ready, lease_until=later(90)) is Begun.YES
 
     user, [decision], acted = everything(ready)
-    counted = {"likes_today": 1, "budget_day": TODAY, "budget_zone": "UTC", "session_swipes": 1}
+    counted = {"likes_today": 1, "swipes_today": 1, "session_swipes": 1, "budget_day": TODAY, "budget_zone": "UTC"}
     in_flight = InFlight(card_id="tinder:1", action="like", fence=1, begun_at=NOW)
     lease = before.lease.model_copy(update={"until": later(90)})
     assert user == before.model_copy(update=counted | {"in_flight": in_flight, "lease": lease})
-    assert decision == a_decision(state="pending")
+    assert decision == a_decision(state="pending", action="like")
     assert acted == {KEY: "pending"}
 
 
@@ -105,14 +76,14 @@ def test_a_recorded_decision_that_is_reopenable_may_begin(ready, state):
     ready.record_decision(a_decision(state=state, reason="old"), fence=1)
 
     assert begin(ready) is Begun.YES
-    assert ready.decision("ann", "tinder:1", at=NOW) == a_decision(state="pending")
+    assert ready.decision("ann", "tinder:1", at=NOW) == a_decision(state="pending", action="like")
 
 
 def test_a_failed_action_may_begin_again(ready):
     act(ready, "tinder:1", state="failed")
 
     assert begin(ready) is Begun.YES
-    assert everything(ready)[1:] == ([a_decision(state="pending")], {KEY: "pending"})
+    assert everything(ready)[1:] == ([a_decision(state="pending", action="like")], {KEY: "pending"})
 
 
 # each refusal changes nothing
@@ -141,7 +112,7 @@ def test_nothing_begins_on_another_deck_than_allowed(ready):
 
 
 def test_nothing_begins_on_a_deck_that_was_replaced(ready):
-    ready.connect_deck("ann", deck="folder", sealed_token=None)
+    ready.connect_deck("ann", deck="folder", sealed_token=None, at=NOW)
     ready.set_acting("ann", acting_on="tinder")
 
     assert refused(ready) is Begun.NOT_ACTING
@@ -220,9 +191,9 @@ def test_a_card_acted_on_is_never_acted_on_again(ready, state):
     assert refused(ready, action="pass") is Begun.ACTED
 
 
-def test_a_card_acted_on_is_remembered_after_its_decision_expired(ready):
+def test_a_card_acted_on_is_remembered_after_its_decision_expired(ready, expire):
     act(ready, "tinder:1")
-    ready.delete_expired(later(86_400))
+    expire(later(86_402))
     assert ready.decision("ann", "tinder:1", at=NOW) is None
 
     assert refused(ready) is Begun.ACTED
@@ -247,75 +218,6 @@ def test_users_act_on_the_same_card_each_for_themselves(ready):
     assert ready.user("bob").likes_today == 1
 
 
-def test_reasons_are_checked_in_their_order(store):
-    """At first all is wrong at once; as each thing is put right, the next one is the reason."""
-    reasons = []
-    for wrongs in range(7, 0, -1):
-        user_id = f"user-{wrongs}"
-        spoil(store, user_id, wrongs)
-        decision = a_decision("tinder:1", user_id=user_id)
-        reasons.append(store.begin_action(**action(decision=decision)))
-
-    assert reasons == [each for each in Begun if each is not Begun.YES]
-
-
-def spoil(store, user_id, wrongs):
-    """A user for whom so many of the last reasons hold: 1 is ACTED, 7 is all of them."""
-    likes = 1 if wrongs >= 3 else 2
-    swipes = 1 if wrongs >= 2 else 2
-    settings = UserSettings(likes_per_day=likes, swipes_per_session=swipes)
-    roomy = settings.model_copy(update={"swipes_per_session": 3, "likes_per_day": 3})
-    store.create_user(a_user(user_id, settings=roomy))
-    lease_of(store, user_id)
-    store.begin_action(**action(decision=a_decision("tinder:1", user_id=user_id)))
-    store.finish_action(**outcome("tinder:1", user_id=user_id))
-    if wrongs >= 4:
-        store.begin_action(**action("tinder:2", decision=a_decision("tinder:2", user_id=user_id)))
-    store.save_settings(user_id, settings, revision=0)
-    if wrongs >= 5:
-        store.take_lease(a_session(user_id), owner="other", at=later(60), until=later(120))
-    if wrongs >= 6:
-        store.set_acting(user_id, acting_on=None)
-    if wrongs >= 7:
-        store.switch(user_id, enabled=False, at=NOW, status=a_status())
-
-
-# the day's budget
-
-
-def test_a_later_day_starts_the_count_anew_in_its_zone(ready):
-    for number in range(3):
-        act(ready, f"tinder:{number}")
-
-    assert begin(ready, "tinder:9", day=TOMORROW, zone="Europe/Berlin") is Begun.YES
-
-    user = ready.user("ann")
-    assert (user.likes_today, user.budget_day, user.budget_zone) == (1, TOMORROW, "Europe/Berlin")
-
-
-def test_an_earlier_day_does_not_start_the_count_anew(ready):
-    for number in range(3):
-        act(ready, f"tinder:{number}")
-
-    assert refused(ready, "tinder:9", day=date(2026, 2, 28), zone="Pacific/Apia") is Begun.BUDGET_SPENT
-
-
-def test_an_earlier_day_counts_on_the_stored_one(ready):
-    act(ready, "tinder:1")
-
-    begin(ready, "tinder:2", day=date(2026, 2, 28), zone="Pacific/Apia")
-
-    user = ready.user("ann")
-    assert (user.likes_today, user.budget_day, user.budget_zone) == (2, TODAY, "UTC")
-
-
-def test_a_later_day_does_not_free_the_session(ready):
-    for number in range(5):
-        act(ready, f"tinder:{number}", action="pass")
-
-    assert refused(ready, "tinder:9", day=TOMORROW) is Begun.SESSION_FULL
-
-
 # settle
 
 
@@ -327,8 +229,9 @@ def test_a_settled_like_frees_the_user_and_failed_ones_give_back(ready, state, l
     assert finish(ready, state=state, detail="503", match_id="m") is True
 
     user, [decision], acted = everything(ready)
-    assert user == before.model_copy(update={"in_flight": None, "likes_today": likes})
-    assert decision == a_decision(state=state, detail="503", match_id="m", acted_at=later(1))
+    assert user == before.model_copy(update={"in_flight": None, "likes_today": likes, "swipes_today": likes})
+    sent = "like" if likes else None  # what failed was not sent
+    assert decision == a_decision(state=state, action=sent, detail="503", match_id="m", acted_at=later(1))
     assert acted == {KEY: state}
 
 
@@ -395,9 +298,9 @@ def test_an_action_is_settled_after_the_switch_went_off(ready):
     assert ready.user("ann").in_flight is None
 
 
-def test_an_action_is_settled_though_its_decision_has_expired(ready):
+def test_an_action_is_settled_though_its_decision_has_expired(ready, expire):
     begin(ready)
-    ready.delete_expired(later(86_400))
+    expire(later(86_402))
 
     assert finish(ready) is True
     assert everything(ready)[1:] == ([None], {KEY: "sent"})
@@ -425,9 +328,9 @@ def test_a_match_raises_an_unknown_like_to_sent(ready):
     assert everything(ready) == (user, [proven], {KEY: "sent"})
 
 
-def test_a_match_raises_a_like_whose_decision_is_gone(ready):
+def test_a_match_raises_a_like_whose_decision_is_gone(ready, expire):
     act(ready, "tinder:1", state="unknown")
-    ready.delete_expired(later(86_400))
+    expire(later(86_402))
 
     assert ready.raise_unknown("ann", "tinder:1", acted_key=KEY, match_id="m") is True
     assert everything(ready)[1:] == ([None], {KEY: "sent"})
@@ -451,80 +354,6 @@ def test_a_match_raises_once(ready):
 
     assert ready.raise_unknown("ann", "tinder:1", acted_key=KEY, match_id="other") is False
     assert ready.decision("ann", "tinder:1", at=NOW).match_id == "m"
-
-
-# at the same time
-
-
-def test_one_of_two_likes_begins_at_the_edge_of_the_budget(store):
-    settings = UserSettings(likes_per_day=1, swipes_per_session=100)
-
-    for number in range(150):
-        user_id = f"user-{number}"
-        store.create_user(a_user(user_id, settings=settings))
-        lease_of(store, user_id)
-        cards = [a_decision(f"tinder:{card}", user_id=user_id) for card in range(2)]
-        begun = race_each([lambda card=card: store.begin_action(**action(decision=card)) for card in cards])
-        assert sorted(begun) == sorted([Begun.YES, Begun.IN_FLIGHT])
-        assert store.user(user_id).likes_today == 1
-
-
-def test_likes_racing_with_their_settling_stay_within_the_budget(store):
-    settings = UserSettings(likes_per_day=7, swipes_per_session=100)
-    store.create_user(a_user(settings=settings))
-    lease_of(store)
-
-    def swipe(name):
-        begun = 0
-        for number in range(40):
-            if begin(store, f"tinder:{name}{number}") is Begun.YES:
-                begun += 1
-                assert finish(store, f"tinder:{name}{number}")
-        return begun
-
-    begun = race_each([lambda name=name: swipe(name) for name in "abc"])
-
-    assert sum(begun) == 7
-    assert store.user("ann").likes_today == 7
-
-
-def test_one_card_begins_once_however_many_try(ready):
-    begun = race(lambda: begin(ready), threads=8)
-
-    assert begun.count(Begun.YES) == 1
-    assert set(begun) == {Begun.YES, Begun.IN_FLIGHT}
-
-
-def test_a_switch_off_that_returned_lets_nothing_begin(store):
-    settings = UserSettings(likes_per_day=1000, swipes_per_session=100)
-
-    for number in range(100):
-        user_id = f"user-{number}"
-        store.create_user(a_user(user_id, settings=settings))
-        lease_of(store, user_id)
-        off = []
-
-        def switch_off(user_id=user_id, off=off):
-            store.switch(user_id, enabled=False, at=NOW, status=a_status())
-            off.append(True)
-
-        def like(user_id=user_id, off=off):
-            known_off = bool(off)
-            return known_off, store.begin_action(**action(decision=a_decision(user_id=user_id)))
-
-        answers = race_each([switch_off, like])
-        known_off, begun = next(answer for answer in answers if answer)
-        assert begun in ((Begun.OFF,) if known_off else (Begun.OFF, Begun.YES))
-        assert (store.user(user_id).in_flight is not None) == (begun is Begun.YES)
-
-
-def test_one_of_many_settles_an_action(ready):
-    begin(ready)
-
-    settled = race(lambda: finish(ready, state="failed"), threads=4)
-
-    assert settled.count(True) == 1
-    assert ready.user("ann").likes_today == 0
 
 
 def test_reopenable_states_are_those_the_design_names():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from swipr.models import Lease, SessionReport
+from swipr.models import Lease, SessionReport, SwitchEvent
 from swipr.ports import LeaseRefusal
 from tests.contract.races import race
 from tests.contract.values import (
@@ -216,6 +216,35 @@ def test_when_the_user_is_due_after_the_session(store, told, due_at):
     assert user.deck_wait_until == told.get("deck_wait_until")
     assert user.enabled is not told.get("switch_off", False)
     assert [d.due_at for d in store.due_users(later(3600), limit=5)] == ([due_at] if due_at else [])
+
+
+def test_a_switch_off_by_swipr_is_remembered_as_its_own(store):
+    store.create_user(a_user())
+    take(store)
+
+    end(store, switch_off=True, status=a_status("the deck refuses"), report=a_report(ended_at=later(9)))
+
+    event = SwitchEvent(at=later(9), enabled=False, by="swipr", reason="the deck refuses")
+    assert store.user("ann").switch_history == (event,)
+
+
+def test_swipr_turns_no_switch_that_is_off_already(store):
+    store.create_user(a_user(enabled=False, next_due_at=None))
+    take(store)
+
+    end(store, switch_off=True)
+
+    assert store.user("ann").switch_history == ()
+
+
+@pytest.mark.parametrize(("due_seen", "due_at"), [(NOW, later(5)), (later(-1), NOW)])
+def test_whoever_moved_the_due_time_meanwhile_wins(store, due_seen, due_at):
+    store.create_user(a_user())
+    take(store)
+
+    end(store, keep_due=False, next_due_at=later(5), due_seen=due_seen)
+
+    assert store.user("ann").next_due_at == due_at
 
 
 def test_a_session_that_ends_after_the_switch_went_off_makes_nobody_due(store):

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from swipr.errors import ConflictError, NotFoundError
-from swipr.models import DueUser, UserSettings
+from swipr.models import DueUser, SwitchEvent, UserSettings
 from tests.contract.races import race, race_each
 from tests.contract.values import NOT_TEXT, NOW, a_handoff, a_report, a_status, a_user, later, lease_of
 
@@ -13,7 +13,8 @@ CHANGES = {
     "switch": lambda store, user_id: store.switch(user_id, enabled=True, at=NOW, status=a_status()),
     "set_acting": lambda store, user_id: store.set_acting(user_id, acting_on="tinder"),
     "save_settings": lambda store, user_id: store.save_settings(user_id, UserSettings(), revision=0),
-    "connect_deck": lambda store, user_id: store.connect_deck(user_id, deck="tinder", sealed_token=b"t"),
+    "connect_deck": lambda store, user_id: store.connect_deck(user_id, deck="tinder", sealed_token=b"t", at=NOW),
+    "forget_deck": lambda store, user_id: store.forget_deck(user_id),
 }
 
 
@@ -83,7 +84,7 @@ def test_switched_on_is_due_at_once(store):
     user = store.switch("ann", enabled=True, at=NOW, status=a_status("on"))
 
     changes = {"enabled": True, "switched_at": NOW, "next_due_at": NOW, "status": a_status("on")}
-    assert user == a_user(**changes)
+    assert user == a_user(**changes, switch_history=(by_you(enabled=True),))
     assert due(store) == [("ann", NOW)]
 
 
@@ -109,8 +110,39 @@ def test_switched_off_is_not_due(store):
     user = store.switch("ann", enabled=False, at=NOW, status=a_status("off"))
 
     off = {"enabled": False, "switched_at": NOW, "next_due_at": None, "status": a_status("off")}
-    assert user == a_user(**off)
+    assert user == a_user(**off, switch_history=(by_you(enabled=False),))
     assert due(store, later(86_400)) == []
+
+
+def test_a_turn_of_the_switch_is_remembered_with_its_reason_newest_first(store):
+    store.create_user(a_user(enabled=False, next_due_at=None))
+
+    store.switch("ann", enabled=True, at=NOW, status=a_status(), reason="holidays are over")
+    store.switch("ann", enabled=False, at=later(60), status=a_status(), reason="")
+
+    expected = (by_you(enabled=False, at=later(60)), by_you(enabled=True, reason="holidays are over"))
+    assert store.user("ann").switch_history == expected
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_switch_that_stands_so_already_is_no_turn(store, enabled):
+    store.create_user(a_user(enabled=enabled))
+
+    assert store.switch("ann", enabled=enabled, at=NOW, status=a_status()).switch_history == ()
+
+
+def test_twenty_turns_of_the_switch_are_kept(store):
+    store.create_user(a_user(enabled=False, next_due_at=None))
+
+    for turn in range(23):
+        store.switch("ann", enabled=turn % 2 == 0, at=later(turn), status=a_status())
+
+    history = store.user("ann").switch_history
+    assert [event.at for event in history] == [later(turn) for turn in range(22, 2, -1)]
+
+
+def by_you(*, enabled, at=NOW, reason=""):
+    return SwitchEvent(at=at, enabled=enabled, by="you", reason=reason)
 
 
 def test_switching_leaves_lease_and_action_alone(store):
@@ -157,24 +189,53 @@ def test_settings_of_another_revision_conflict_and_nothing_changes(store, revisi
 def test_the_same_deck_again_goes_on_acting(store):
     store.create_user(a_user())
 
-    user = store.connect_deck("ann", deck="tinder", sealed_token=NOT_TEXT)
+    user = store.connect_deck("ann", deck="tinder", sealed_token=NOT_TEXT, at=NOW)
 
-    assert user == a_user(deck_token=NOT_TEXT)
+    assert user == a_user(deck_token=NOT_TEXT, deck_connected_at=NOW)
     assert user.acting
 
 
 def test_another_deck_ends_acting(store):
     store.create_user(a_user(deck_token=b"old"))
 
-    user = store.connect_deck("ann", deck="folder", sealed_token=None)
+    user = store.connect_deck("ann", deck="folder", sealed_token=None, at=NOW)
 
-    assert user == a_user(deck="folder", acting_on=None, deck_token=None)
+    assert user == a_user(deck="folder", acting_on=None, deck_token=None, deck_connected_at=NOW)
 
 
 def test_another_deck_that_was_named_before_is_not_acted_on_either(store):
     store.create_user(a_user(acting_on="folder"))
 
-    assert store.connect_deck("ann", deck="folder", sealed_token=None).acting is False
+    assert store.connect_deck("ann", deck="folder", sealed_token=None, at=NOW).acting is False
+
+
+def test_another_deck_forgets_how_long_the_one_before_wished_to_wait(store):
+    store.create_user(a_user(deck_wait_until=later(600)))
+
+    assert store.connect_deck("ann", deck="tinder", sealed_token=b"t", at=NOW).deck_wait_until == later(600)
+    assert store.connect_deck("ann", deck="folder", sealed_token=None, at=NOW).deck_wait_until is None
+
+
+def test_a_forgotten_deck_has_no_token_and_is_not_acted_on(store):
+    store.create_user(a_user(deck_token=NOT_TEXT, deck_connected_at=NOW))
+
+    user = store.forget_deck("ann")
+
+    assert user == a_user(acting_on=None)
+    assert store.user("ann") == user
+
+
+# when matches were read
+
+
+def test_it_is_remembered_when_matches_were_last_read(store):
+    store.create_user(a_user())
+
+    store.set_matches_read("ann", at=later(5))
+    store.set_matches_read("nobody", at=later(5))
+
+    assert store.user("ann") == a_user(matches_read_at=later(5))
+    assert store.user("nobody") is None
 
 
 # the champion
@@ -185,7 +246,15 @@ def test_the_old_champion_becomes_previous(store):
 
     assert store.set_champion("ann", 1, expected=None) is True
     assert store.set_champion("ann", 2, expected=1) is True
-    assert store.user("ann") == a_user(champion=2, previous=1)
+    assert store.user("ann") == a_user(champion=2, previous=1, highest_champion=2)
+
+
+def test_the_highest_champion_stays_the_highest_when_an_older_one_returns(store):
+    store.create_user(a_user(champion=5, highest_champion=5))
+
+    store.set_champion("ann", 3, expected=5)
+
+    assert store.user("ann") == a_user(champion=3, previous=5, highest_champion=5)
 
 
 @pytest.mark.parametrize("expected", [None, 2])

@@ -9,6 +9,7 @@ from swipr.models import (
     Handoff,
     Label,
     Lease,
+    MatchRecord,
     ModelVersion,
     SessionReport,
     Status,
@@ -91,6 +92,17 @@ def a_model(version: int = 1, **changes: Any) -> ModelVersion:
         "created_at": NOW,
     }
     return ModelVersion(**(known | changes))
+
+
+def a_match(match_id: str = "m1", **changes: Any) -> MatchRecord:
+    known = {
+        "user_id": "ann",
+        "match_id": match_id,
+        "card_id": "tinder:1",
+        "matched_at": NOW,
+        "expires_at": later(86_400),
+    }
+    return MatchRecord(**(known | changes))
 
 
 def a_handoff(handoff_id: str = "h1", **changes: Any) -> Handoff:

@@ -176,7 +176,7 @@ def test_a_user_of_a_service_is_left_alone(up: Start, tmp_path: Path) -> None:
     first = Up(tmp_path / "data", "--port", "0", "--backbone", "builtin", "--empty")
     first.wait_for("Ctrl-C stops it")
     client = first.client()
-    client.put("/v1/deck", {"deck": "tinder", "token": "abc"})
+    client.put("/v1/deck", {"deck": "tinder", "token": "abc", "accept_terms": True})
     client.close()
     first.end()
 

@@ -181,6 +181,7 @@ def test_uploads_are_their_owners_alone(runtime: Runtime, ann: Client) -> None:
 
 def swipr(runtime: Runtime, *arguments: object) -> tuple[int, str]:
     options = ["--data", str(runtime._data_folder), "--user", USER]
+    runtime.users.add(USER)
     ran = CliRunner().invoke(app, ["label", "import", *map(str, arguments), *options])
     return ran.exit_code, ran.stdout
 

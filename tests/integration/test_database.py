@@ -45,6 +45,7 @@ def raw(path, *statements):
 
 def test_what_was_stored_is_there_when_opened_again(path):
     database = Database(path)
+    SqliteStore(database).create_user(a_user())
     SqliteStore(database).put_label(a_label())
     database.close()
 
@@ -123,6 +124,7 @@ def test_a_file_locked_by_somebody_else_raises_in_the_end(path, monkeypatch):
 def test_closing_waits_for_nobody_and_loses_nothing(path):
     database = Database(path)
     store, stored = SqliteStore(database), []
+    store.create_user(a_user())
 
     def write():
         try:

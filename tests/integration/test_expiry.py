@@ -10,11 +10,12 @@ from local.blobs import FileBlobs
 from local.expiry import expire
 from local.orphans import AT_LEAST_OLD
 from local.queue import SqliteQueue
-from swipr import kept_photos
-from swipr.api import Api
+from swipr import api_decisions, api_labels, kept_photos
+from swipr.api_decisions import DecisionQuery
+from swipr.api_labels import NewChoice
 from swipr.errors import InputError, NotFoundError
-from swipr.labelling import NewLabels
 from swipr.models import Answer, Label
+from tests.api_parts import api_of
 from tests.doubles import BACKBONE, START, Crash, Crashes, card
 from tests.install import USER, Install
 
@@ -48,18 +49,7 @@ class Place:
         self.install.deck.answers = lambda choice, card: Answer(state="sent")
         self.clock, self.store, self.blobs = self.install.clock, self.install.store, self.install.blobs
         self.queue = SqliteQueue(self.install.database, now=self.clock.now)
-        parts = self.install.parts()
-        self.api = Api(
-            store=self.store,
-            blobs=self.blobs,
-            queue=Refits(),
-            secrets=self.install.secrets,
-            judge=parts.judge,
-            decks=("fake",),
-            tokenless=frozenset(),
-            token=lambda count: "0" * 2 * count,
-            now=self.clock.now,
-        )
+        self.api = api_of(self.install, Refits())
 
     def swipe(self, crashes=None):
         self.install.tick()
@@ -86,11 +76,16 @@ class Place:
 
     def decided(self):
         """An id of a card with a photo."""
-        page = self.api.decisions(USER, limit=50, cursor=None)["decisions"]
-        return next(decision["card_id"] for decision in page if decision["photos"])
+        return next(decision.card_id for decision in self.decisions() if decision.photos)
+
+    def decisions(self):
+        return api_decisions.page(self.api, USER, DecisionQuery(limit=50)).decisions
+
+    def photo(self, card_id):
+        return api_decisions.photo(self.api, USER, card_id, 0)[0]
 
     def correct(self, card_id):
-        return self.api.label(USER, NewLabels.model_validate({"labels": [{"choice": "like", "card_id": card_id}]}))
+        return api_labels.correct(self.api, USER, card_id, NewChoice(choice="like"))
 
 
 @pytest.fixture
@@ -111,16 +106,16 @@ def swiped(place):
 
 def test_photos_are_readable_until_their_days_are_over(swiped):
     decided = swiped.decided()
-    assert swiped.api.photo(USER, decided, 0)[0]
+    assert swiped.photo(decided)
 
     swiped.clock.sleep((PHOTO_DAYS - timedelta(minutes=1)).total_seconds())
-    assert swiped.api.photo(USER, decided, 0)[0]
+    assert swiped.photo(decided)
 
     swiped.clock.sleep(120)
     with pytest.raises(NotFoundError, match="expired"):
-        swiped.api.photo(USER, decided, 0)
+        swiped.photo(decided)
     assert swiped.blobs.keys("sessions/"), "nobody has swept yet"
-    shown = {d["card_id"]: d["photos"] for d in swiped.api.decisions(USER, limit=50, cursor=None)["decisions"]}
+    shown = {d.card_id: d.photos for d in swiped.decisions()}
     assert shown[decided] == 0, "the decision stays, and says that its photos are gone"
 
 
@@ -138,10 +133,10 @@ def test_decisions_are_readable_until_their_days_are_over(swiped):
 
     swiped.clock.sleep((DECISION_DAYS + timedelta(minutes=1)).total_seconds())
 
-    assert swiped.api.decisions(USER, limit=50, cursor=None)["decisions"] == []
+    assert swiped.decisions() == ()
     with pytest.raises(NotFoundError):
-        swiped.api.photo(USER, decided, 0)
-    with pytest.raises(InputError, match="not been decided, or too long ago"):
+        swiped.photo(decided)
+    with pytest.raises(NotFoundError, match="no such card"):
         swiped.correct(decided)
 
 
@@ -170,7 +165,7 @@ def test_everything_expired_is_swept_and_what_must_stay_stays(swiped):
     swiped.clock.sleep((PHOTO_DAYS + timedelta(minutes=1)).total_seconds())
     swiped.sweep()
     assert swiped.blobs.keys("sessions/") == []
-    assert swiped.api.decisions(USER, limit=50, cursor=None)["decisions"]
+    assert swiped.decisions()
 
     swiped.clock.sleep(DECISION_DAYS.total_seconds())
     swiped.sweep()
@@ -198,7 +193,7 @@ def test_a_session_that_was_never_recorded_leaves_nothing(place):
     place.swipe(dies_before("SqliteStore.begin_action"))
     lone = place.blobs.keys("sessions/")
     assert lone
-    assert place.api.decisions(USER, limit=50, cursor=None)["decisions"] == []
+    assert place.decisions() == ()
 
     assert place.sweep() == 0, "it may still be under way"
     place.clock.sleep(AT_LEAST_OLD.total_seconds())
@@ -224,7 +219,7 @@ def test_what_a_decision_leads_to_is_no_orphan(swiped):
 
     assert swiped.sweep() == 0
     assert swiped.blobs.keys("sessions/") == kept
-    assert swiped.api.photo(USER, swiped.decided(), 0)[0]
+    assert swiped.photo(swiped.decided())
 
 
 def test_photos_go_with_the_last_decision_that_shows_them(swiped):

@@ -51,7 +51,7 @@ def test_a_folder_needs_no_token_but_an_install_that_names_it(start: START, tmp_
 
     assert (status["deck"], status["deck_connected"], status["acting"]) == ("folder", True, True)
     with pytest.raises(Exception, match="token"):
-        client.put("/v1/deck", {"deck": "tinder"})
+        client.put("/v1/deck", {"deck": "tinder", "accept_terms": True})
 
 
 def test_no_install_on_aws_has_a_folder(start: START) -> None:
@@ -64,10 +64,13 @@ def test_no_install_on_aws_has_a_folder(start: START) -> None:
 def test_limits_chosen_for_a_folder_do_not_follow_to_a_service(start: START, tmp_path: Path) -> None:
     client = start(FOLDER_DECK=str(tmp_path), FOLDER_RESULTS=str(tmp_path / "out"))
     client.put("/v1/deck", {"deck": "folder"})
-    wild: dict[str, Any] = {"likes_per_day": 10_000, "swipes_per_session": 100, "session_every_s": 5, "pacing_s": 0.0}
+    wild: dict[str, Any] = {
+        "likes_per_day": 10_000, "swipes_per_day": 100_000, "swipes_per_session": 100, "session_every_s": 5,
+        "pacing_s": 0.0,
+    }  # fmt: skip
     client.put("/v1/settings", client.get("/v1/settings") | wild | {"unsure": "pass"})
 
-    client.put("/v1/deck", {"deck": "tinder", "token": "abc"})
+    client.put("/v1/deck", {"deck": "tinder", "token": "abc", "accept_terms": True})
 
     careful = UserSettings().model_dump(mode="json")
     now = client.get("/v1/settings")

@@ -296,6 +296,8 @@ def test_command_line_gets_one_use_tokens_with_the_secret_of_the_file(tmp_path, 
 
     assert file.stat().st_mode & 0o777 == 0o600
     assert ask("wrong").status_code == 401
+    assert ask(secret).status_code == 404
+    http("POST", "/local/users", json={"user_id": "ada"}, headers=bearer(secret))
     assert exchange(http, ask(secret).json()["token"]).status_code == 200
 
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from swipr import kept_photos
-from swipr.api import Api
+from swipr import api_account, api_predict, kept_photos
 from swipr.errors import ConflictError, ModelError
 from swipr.feedback import Feedback
 from swipr.judging import OTHER_BACKBONE
 from swipr.labelling import Labelling, NewLabel, NewLabels
 from swipr.models import Answer, BlobRange, RefitRequest, UserSettings
 from swipr.reembedding import reembed
+from tests.api_parts import api_of
 from tests.doubles import BACKBONE, JPEG, card
 from tests.install import USER
 
@@ -65,21 +65,7 @@ def home(install):
 
 def opt_in(home, keeps=True):
     user = home.store.user(USER)
-    api_of(home).save_settings(USER, UserSettings(keep_photos=keeps), user.settings_revision)
-
-
-def api_of(home, judge=None):
-    return Api(
-        store=home.store,
-        blobs=home.blobs,
-        queue=Asked(),
-        secrets=home.secrets,
-        judge=judge or NewJudge(home, BACKBONE),
-        decks=("fake",),
-        tokenless=frozenset(),
-        now=home.clock.now,
-        token=lambda n: "0" * 2 * n,
-    )
+    api_account.save_settings(api_of(home, Asked()), USER, UserSettings(keep_photos=keeps), user.settings_revision)
 
 
 def add(home, *labels):
@@ -216,6 +202,7 @@ def feedback(home, judge):
         store=home.store,
         blobs=home.blobs,
         queue=Asked(),
+        secrets=home.secrets,
         judge=judge,
         code="tests",
         now=home.clock.now,
@@ -255,4 +242,4 @@ def test_a_session_with_a_head_of_another_backbone_says_what_to_do(install):
 
 def test_a_prediction_with_a_head_of_another_backbone_says_what_to_do(home):
     with pytest.raises(ConflictError, match="swipr backbone use"):
-        api_of(home, NewJudge(home)).predict(USER, JPEG + b"like/1")
+        api_predict.predict(api_of(home, Asked(), judge=NewJudge(home)), USER, JPEG + b"like/1")

@@ -13,20 +13,24 @@ from tests.doubles import BACKBONE, Crashes
 from tests.install import SWIPES, USER, Install
 
 SEEDS = range(20)
+ACTIONS = ("FakeDeck.like", "FakeDeck.superlike", "FakeDeck.pass_")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_session_may_die_before_or_after_every_call(install: Callable[..., Install], seed: int) -> None:
     whole = Crashes()
     first = install(seed)
+    first.superlike_too()
     first.tick()
     first.run(first.queued.pop(), whole)
     first.check_promises(at_rest=False)
     assert len(whole.calls) > 10
+    assert {"SqliteStore.put_match", "SqliteStore.set_matches_read", "SqliteStore.begin_action"} <= set(whole.calls)
 
     for at in range(1, len(whole.calls) + 1):
         for after in (False, True):
             world = install(seed)
+            world.superlike_too()
             world.tick()
             session = world.queued.pop()
             assert not world.deliver(session, Crashes(at, after=after)), f"call {at} never came"
@@ -34,16 +38,19 @@ def test_a_session_may_die_before_or_after_every_call(install: Callable[..., Ins
             world.clock.sleep(LEASE_S + 1)
             assert world.deliver(session)
             assert world.deliver(session), "an ended session delivered again is done at once"
-            world.clock.sleep(601)
+            world.clock.sleep(3601)
             world.tick()
             assert all(world.deliver(later) for later in world.queued)
             world.check_promises()
+            world.check_matches()
             world.database.close()
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_crashed_install_swipes_its_deck_to_rest(install: Callable[..., Install], seed: int) -> None:
     world = install(seed, cards=12, budget=4)
+    world.superlike_too()
+    world.set(swipes_per_day=9)
     rng = random.Random(seed)
     for _ in range(10):
         world.tick()
@@ -56,6 +63,7 @@ def test_a_crashed_install_swipes_its_deck_to_rest(install: Callable[..., Instal
     world.run_to_rest()
 
     world.check_promises()
+    world.check_matches()
 
 
 def test_500_deliveries_doubled_shuffled_and_at_once(install: Callable[..., Install]) -> None:
@@ -63,9 +71,12 @@ def test_500_deliveries_doubled_shuffled_and_at_once(install: Callable[..., Inst
     for seed in range(10):
         world, rng = install(seed, cards=20, budget=5), random.Random(seed)
         sessions: list[SwipeSession] = []
+        world.superlike_too()
+        world.set(swipes_per_day=15)
         for _ in range(10):
+            world.store.wake(USER, at=world.clock.now())
             world.tick()
-            world.clock.sleep(601)
+            world.clock.sleep(50)
         sessions = [each for each in world.queued for _ in range(rng.randint(1, 5))]
         sessions += rng.choices(world.queued, k=max(0, 50 - len(sessions)))
         rng.shuffle(sessions)
@@ -83,6 +94,7 @@ def test_500_deliveries_doubled_shuffled_and_at_once(install: Callable[..., Inst
         user = world.store.user(USER)
         assert user is not None
         assert all(report.liked + report.passed + report.filtered <= SWIPES for report in user.recent_sessions)
+        world.check_matches()
     assert delivered >= 500
 
 
@@ -155,6 +167,7 @@ def test_an_owner_overtaken_between_two_swipes_acts_no_more(install: Callable[..
 def test_nothing_begins_after_the_switch_was_thrown_at_any_step(install: Callable[..., Install], seed: int) -> None:
     whole = Crashes()
     first = install(seed)
+    first.superlike_too()
     first.tick()
     first.run(first.queued.pop(), whole)
 
@@ -166,9 +179,10 @@ def test_nothing_begins_after_the_switch_was_thrown_at_any_step(install: Callabl
                 world.switch(False)
                 flight = world.store.user(USER).in_flight
                 begun_after.append(flight.card_id if flight else None)
-            elif len(crashes.calls) > step and name in ("FakeDeck.like", "FakeDeck.pass_"):
+            elif len(crashes.calls) > step and name in ACTIONS:
                 begun_after.append(name)
 
+        world.superlike_too()
         world.tick()
         session = world.queued.pop()
         crashes.on_call = flip

@@ -1,7 +1,6 @@
 """What a session does about each kind of card, and how it ends."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,57 +8,11 @@ import pytest
 
 from swipr import judged_cards
 from swipr.errors import DeckRefusedError, DeckUnavailableError, ModelError, SessionBusyError
-from swipr.models import Answer, Card, Label, Offer, Photo, SessionReport, SwipeSession, UserSettings
+from swipr.models import Answer, Offer, Photo, SwipeSession
 from swipr.session import FRESH_S, LEASE_S, MAX_HELD, run_session
-from tests.doubles import BACKBONE, card
-from tests.install import USER, Install
-
-Make = Callable[..., Install]
-
-
-def look(world: Install) -> SessionReport:
-    """One tick and the session it starts."""
-    world.clock.sleep(601)
-    world.tick()
-    report = world.run(world.queued.pop())
-    assert report is not None
-    return report
-
-
-def deal(*tastes: str) -> list[Card]:
-    return [card(number, taste) for number, taste in enumerate(tastes)]
-
-
-def sent(install: Make, *tastes: str, budget: int = 100) -> Install:
-    """An install whose deck counts everything."""
-    world = install(1, cards=deal(*tastes), budget=budget)
-    world.deck.answers = lambda choice, card: Answer(state="sent")
-    return world
-
-
-def settings(world: Install, **changes: object) -> None:
-    user = world.store.user(USER)
-    assert user is not None
-    wanted = UserSettings.model_validate(user.settings.model_dump() | changes)
-    world.store.save_settings(USER, wanted, revision=user.settings_revision)
-
-
-def answer(world: Install, card_id: str, choice: str) -> None:
-    label = Label(
-        user_id=USER,
-        card_id=card_id,
-        choice=choice,  # type: ignore[arg-type]
-        labelled_at=world.clock.now(),
-        backbone=BACKBONE,
-        features=b"\0\0",
-    )
-    world.store.put_label(label)
-
-
-def state_of(world: Install, card_id: str) -> str:
-    decision = world.store.decision(USER, card_id, at=world.clock.now())
-    assert decision is not None
-    return decision.state
+from tests.doubles import card
+from tests.install import USER
+from tests.looks import Make, answer, deal, look, sent, settings, state_of, swipes_of
 
 
 def test_likes_what_is_above_the_line_and_passes_what_is_below(install: Make) -> None:
@@ -67,7 +20,7 @@ def test_likes_what_is_above_the_line_and_passes_what_is_below(install: Make) ->
 
     report = look(world)
 
-    assert world.deck.calls == ["cards", "like fake:0", "pass fake:1", "like fake:2"]
+    assert world.deck.calls == ["matches", "cards", "like fake:0", "pass fake:1", "like fake:2"]
     assert (report.cards, report.liked, report.passed, report.unsure) == (3, 2, 1, 0)
     decision = world.store.decision(USER, "fake:0", at=world.clock.now())
     assert decision is not None
@@ -82,7 +35,7 @@ def test_no_dry_run_sends_anything(install: Make) -> None:
 
     report = look(world)
 
-    assert world.deck.calls == ["cards"]
+    assert swipes_of(world) == []
     assert (report.liked, report.passed, report.unsure, report.acting) == (1, 1, 1, False)
     assert state_of(world, "fake:0") == "dry_run"
     user = world.store.user(USER)
@@ -243,7 +196,7 @@ def test_a_refusal_switches_off_and_nothing_follows(install: Make) -> None:
     assert user is not None
     assert (report.outcome, user.enabled, world.deck.swipes()) == ("refused", False, 0)
     assert user.status.text == "Your token has ended: paste a new one."
-    assert len(world.deck.calls) == 2
+    assert swipes_of(world) == ["like fake:0"]
 
 
 def test_a_deck_that_waits_is_left_alone_until_then(install: Make) -> None:
@@ -307,17 +260,6 @@ def test_a_session_without_time_left_stops_before_the_next_action(install: Make)
 
     assert report is not None
     assert world.deck.swipes() == 0
-
-
-def test_an_untaught_user_is_told(install: Make) -> None:
-    world = sent(install, "like")
-    world.store.set_champion(USER, 1, expected=1)
-    user = world.store.user(USER)
-    world.store.create_user(user.model_copy(update={"user_id": "new", "champion": None, "lease": None}))
-    report = world.run(SwipeSession(user_id="new", due_at=world.clock.now()))
-
-    assert report is not None
-    assert (report.outcome, world.deck.calls) == ("untaught", [])
 
 
 @pytest.mark.parametrize(

@@ -88,11 +88,71 @@ def test_likes_run_out_and_come_back(server):
     assert server.counters(token)["likes_by_card"] == {ids[0]: 1, ids[1]: 1}
 
 
-def test_a_super_like_is_refused_under_status_200(server, token):
+def super_like(server, token, card_id):
+    return call(server, token, f"/like/{card_id}/super", "POST").json()
+
+
+def test_super_likes_run_out_under_status_200_and_come_back_after_a_day(server):
+    token = server.user(superlikes=1)
+    ids = [element["user"]["_id"] for element in recs(server, token)]
+
+    first, second = super_like(server, token, ids[0]), super_like(server, token, ids[1])
+    profile = call(server, token, "/v2/profile?include=super_likes").json()["data"]
+    server.control("POST", "clock", json={"advance_s": 86_401})
+    third = super_like(server, token, ids[1])
+    server.control("POST", "clock", json={"advance_s": -86_401})
+
+    assert "limit_exceeded" not in first | third
+    assert second["limit_exceeded"] is True
+    assert (second["super_likes"]["remaining"], second["super_likes"]["allotment"]) == (0, 1)
+    assert profile == {"super_likes": second["super_likes"]}
+    counters = server.counters(token)
+    assert counters["superlikes_by_card"] == counters["likes_by_card"] == {ids[0]: 1, ids[1]: 1}
+    assert counters["superlikes"] == 2
+
+
+def test_a_free_account_may_have_no_super_likes(server):
+    token = server.user(superlikes=0)
     card_id = recs(server, token)[0]["user"]["_id"]
 
-    assert call(server, token, f"/like/{card_id}/super", "POST").json()["limit_exceeded"] is True
+    assert super_like(server, token, card_id)["limit_exceeded"] is True
     assert call(server, token, f"/like/{card_id}/super").status_code == 405
+    assert server.counters(token)["likes"] == 0
+
+
+def test_recommendations_come_in_the_old_shape_too(server):
+    token = server.user(recs=["v1", "doubled", "advert"])
+
+    answer = call(server, token, "/v2/recs/core").json()
+
+    assert answer["status"] == 200
+    assert len(answer["results"]) == 21
+    assert [element["type"] for element in answer["results"]].count("ad") == 1
+
+
+def test_people_have_badges_schools_and_jobs_now_and_then(server):
+    elements = []
+    token = server.user(cards=100)
+    while len(elements) < 100:
+        batch = recs(server, token)
+        elements += batch
+        for element in batch:
+            call(server, token, f"/pass/{element['user']['_id']}")
+
+    people = [element["user"] for element in elements]
+    assert 20 < sum(bool(person["badges"]) for person in people) < 80
+    assert 10 < sum(bool(person["schools"]) for person in people) < 60
+    assert {frozenset(job) for person in people for job in person["jobs"]} == {
+        frozenset({"title"}), frozenset({"company"}), frozenset({"title", "company"})
+    }  # fmt: skip
+
+
+def test_the_profile_says_what_was_asked_for(server, token):
+    parts = call(server, token, "/v2/profile?include=account,user,likes,super_likes").json()["data"]
+    one = call(server, token, "/v2/profile?include=user").json()["data"]
+
+    assert list(parts) == ["account", "user", "likes", "super_likes"]
+    assert list(one) == ["user"]
 
 
 def test_matches_need_a_count_and_come_in_pages(server):
@@ -167,6 +227,13 @@ def test_a_fault_that_does_not_exist_is_refused(server, asked):
     assert requests.post(f"{server.address}/sim/fault", headers=headers, json=asked, timeout=10).status_code == 400
 
 
+@pytest.mark.parametrize("asked", [{"colour": 1}, {"recs": ["odd"]}])
+def test_an_option_that_does_not_exist_is_refused(server, asked):
+    headers = {"X-Sim-Key": server.key}
+
+    assert requests.post(f"{server.address}/sim/users", headers=headers, json=asked, timeout=10).status_code == 400
+
+
 def test_what_is_taught_is_in_no_deck_and_of_both_kinds(server, token):
     truth = server.control("GET", "truth", params={"token": token})["cards"]
     train, again = (server.control("GET", "train", params={"token": token, "n": 60})["cards"] for _ in range(2))
@@ -223,6 +290,26 @@ def test_calls_after_a_refusal_are_counted(server, token):
         call(server, token, "/v2/recs/core")
 
     assert server.counters(token)["calls_after_stop"] == 2
+    assert server.counters(token)["calls_after_stop_by_kind"] == {"recs": 2}
+
+
+def test_out_of_likes_concerns_likes_passes_and_recommendations_only(server):
+    token = server.user(likes_limit=0)
+    card_id = recs(server, token)[0]["user"]["_id"]
+    call(server, token, f"/like/{card_id}", "POST")
+    for path in ("/v2/matches?count=1", "/v2/profile", "/v2/recs/core", f"/pass/{card_id}"):
+        call(server, token, path)
+    super_like(server, token, card_id)
+
+    assert server.counters(token)["calls_after_stop_by_kind"] == {"recs": 1, "pass": 1}
+
+
+def test_a_refusal_concerns_every_call(server, token):
+    server.fault(kind="matches", token=token, status=401)
+    for path in ("/v2/matches?count=1", "/v2/matches?count=1", "/v2/profile", "/meta", "/like/x", "/pass/x"):
+        call(server, token, path)
+
+    assert server.counters(token)["calls_after_stop"] == 5
 
 
 def test_many_at_once_lose_nothing(server):

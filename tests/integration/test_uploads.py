@@ -17,6 +17,7 @@ from swipr.embedding import BATCH_BYTES
 from swipr.errors import ModelError, NotFoundError, UnfinishedError
 from swipr.judging import JudgeAnswer, JudgeRequest
 from swipr.models import Answer, RefitRequest, User
+from swipr.planning import acted_key
 from swipr.upload_labels import RESERVE_S
 from swipr.upload_report import Uploaded, UploadReport, read_report
 from swipr.upload_rows import MAX_TEXT_BYTES
@@ -67,6 +68,7 @@ class Desk:
             watch(home.blobs),
             watch(self.queue),
             watch(self.counted),
+            lambda user_id, card_id: acted_key(home.secrets, user_id, card_id),
             home.clock.now,
             lambda size: f"{next(self.tokens):0{2 * size}x}",
         )

@@ -12,7 +12,15 @@ from swipr.settings import Settings
 from tests.contract.values import NOW
 
 SETTINGS = Settings(
-    users_table="u", decisions_table="d", acted_table="a", labels_table="l", models_table="m", bucket="b", key_id="k"
+    users_table="u",
+    decisions_table="d",
+    acted_table="a",
+    labels_table="l",
+    models_table="m",
+    matches_table="x",
+    requests_table="r",
+    bucket="b",
+    key_id="k",
 )
 BUILDERS = ("store", "blobs", "queue", "secrets", "judge")
 

@@ -7,7 +7,8 @@ from swipr.errors import DeckRefusedError
 from swipr.models import User
 from swipr.settings import Settings
 
-NAMES = ("users_table", "decisions_table", "acted_table", "labels_table", "models_table", "bucket", "key_id")
+TABLES = ("users", "decisions", "acted", "labels", "models", "matches", "requests")
+NAMES = (*(f"{table}_table" for table in TABLES), "bucket", "key_id")
 SETTINGS = Settings.model_validate(dict.fromkeys(NAMES, "x") | {"simulator_api": "http://127.0.0.1:9"})
 
 

@@ -7,19 +7,15 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from functions.api.app import app as api
 from swipr.models import UserSettings
+from swipr.routes import OPERATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_every_route_is_named_and_every_named_route_exists() -> None:
-    routes = {
-        (route.method, re.sub(r"<([a-z_]+)>", r"{\1}", path))
-        for route in [*api._static_routes, *api._dynamic_routes]
-        if (path := route.path).startswith("/v1/")
-    }
+    routes = {(operation.method, operation.path) for operation in OPERATIONS}
 
     assert set(re.findall(r"`(GET|PUT|POST|DELETE) (/v1/[^`\s]*)`", README)) == routes
 

@@ -9,7 +9,10 @@ SWIPR = Path(__file__).parents[2] / "layers" / "common" / "swipr"
 FUNCTIONS = SWIPR.parents[2] / "functions"
 
 #: Only these may know of networks, pixels, networks of neurons or clouds.
-ADAPTERS = {"bootstrap", "photos", "backbone", "photo_judge", "fetching", "onnx_file", "telemetry", "settings"}
+ADAPTERS = {
+    "backbone", "bootstrap", "fetching", "link_call", "links", "onnx_file", "photo_judge", "photos", "settings",
+    "telemetry",
+}  # fmt: skip
 OUTSIDE = {
     "aws_lambda_powertools", "boto3", "botocore", "http", "onnxruntime", "os", "PIL", "requests", "socket", "sqlite3",
     "ssl", "subprocess", "urllib3", "werkzeug", "local", "cli", "functions", "simulator",

@@ -10,6 +10,7 @@ import pytest
 from swipr import feature_pack, fitting, heads, learning, metrics, primal
 from swipr.errors import ConflictError, LabelError, NotFoundError
 from swipr.models import Label, User, UserSettings
+from swipr.transitions import with_champion
 from tests.doubles import BACKBONE, START
 
 DIMENSIONS = 24
@@ -277,8 +278,7 @@ class FakeStore:
             user = self.users[user_id]
             if user.champion != expected:
                 return False
-            change = {"champion": version, "previous": user.champion}
-            self.users[user_id] = user.model_copy(update=change)
+            self.users[user_id] = with_champion(user, version)
             return True
 
     def teach(self, count, *, start=0, backbone=BACKBONE, flip=False):
@@ -342,7 +342,7 @@ def test_the_same_labels_teach_once_however_often_they_are_delivered(store):
 
 def test_a_redelivery_after_a_crash_before_the_pointer_moves_it(store):
     refit(store)
-    store.users["ann"] = store.users["ann"].model_copy(update={"champion": None})
+    store.users["ann"] = store.users["ann"].model_copy(update={"champion": None, "highest_champion": 0})
 
     assert refit(store) is None
     assert store.user("ann").champion == 1
@@ -356,6 +356,20 @@ def test_a_redelivery_does_not_undo_a_roll_back(store):
 
     assert refit(store) is None
     assert store.user("ann").champion == 1
+
+
+def test_what_its_user_put_in_charge_stays_until_there_is_a_version_that_never_was(store):
+    for number in range(3):
+        store.teach(5, start=60 + 5 * number)
+        refit(store)
+    store.set_champion("ann", 1, expected=3)
+    store.set_champion("ann", 2, expected=1)  # version 3 is neither champion nor previous now
+
+    assert refit(store) is None
+    assert store.user("ann").champion == 2
+
+    store.teach(5, start=90)
+    assert refit(store).version == store.user("ann").champion == 4
 
 
 def test_a_correction_makes_the_next_version_with_the_kept_penalty(store):

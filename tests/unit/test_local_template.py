@@ -46,11 +46,14 @@ def test_our_own_template_is_read():
     assert application.schedules == (Schedule("SwipeTickTick", "SwipeTick", 300, 60, 1),)
     assert QueueTrigger("SwipeSessions", "SwipeSession", 1, 2) in application.queue_triggers
     assert application.queues["SwipeSessions"] == QueueSpec("SwipeSessions", 1800, 86_400, "SwipeSessionsDead", 3)
-    assert application.tables == ("Users", "Decisions", "Acted", "Labels", "Models")
+    assert application.tables == ("Users", "Decisions", "Acted", "Labels", "Models", "Matches", "Requests")
     assert [(t.function, t.prefix) for t in application.blob_triggers] == [("Feedback", "labels/")]
-    assert application.bucket.expiry == (("sessions/", 7), ("labels/", 7), ("uploads/", 1), ("reports/", 30))
+    days = {"sessions/": 7, "labels/": 7, "uploads/": 1, "reports/": 30, "exports/": 1, "predict/": 1}
+    assert application.bucket.expiry == tuple(days.items())
+    slowed = ("POST /v1/predict", "GET /v1/deck/check", "POST /v1/labels", "POST /v1/uploads", "POST /v1/exports")
     assert {r.key: r.scopes for r in application.routes} == {
         "ANY /v1/{proxy+}": ("swipr/use",),
+        **dict.fromkeys((*slowed, "DELETE /v1/account"), ("swipr/use",)),
         "GET /": None,
         "GET /console/{proxy+}": None,
     }

@@ -256,6 +256,9 @@ def test_parameter_defaults_are_the_settings_defaults(source):
     for parameter, field in [
         ("TinderApi", "tinder_api"),
         ("TinderPhotoHosts", "tinder_photo_hosts"),
+        ("TinderLikeMethod", "tinder_like_method"),
+        ("TinderPassMethod", "tinder_pass_method"),
+        ("TinderPlatform", "tinder_platform"),
         ("SimulatorApi", "simulator_api"),
         ("DecisionDays", "decision_days"),
         ("SessionPhotoDays", "session_photo_days"),
@@ -295,8 +298,8 @@ def test_every_dead_letter_queue_is_watched(source):
 def test_tables_are_encrypted_recoverable_and_kept(source):
     assert careless_tables(source) == set()
     tables = of_type(source, "AWS::DynamoDB::Table")
-    assert set(tables) == {"Users", "Decisions", "Acted", "Labels", "Models"}
-    assert {n for n, t in tables.items() if "TimeToLiveSpecification" in t} == {"Decisions"}
+    assert set(tables) == {"Users", "Decisions", "Acted", "Labels", "Models", "Matches", "Requests"}
+    assert {n for n, t in tables.items() if "TimeToLiveSpecification" in t} == {"Decisions", "Matches", "Requests"}
 
 
 def test_no_function_may_more_than_it_names(source):

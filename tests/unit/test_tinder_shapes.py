@@ -7,7 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from swipr.decks import tinder_limits as limits
 from swipr.decks import tinder_shapes as shapes
+from swipr.decks.tinder_fields import parse_object
+from swipr.decks.tinder_health import health
+from swipr.models import SessionReport
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -55,7 +59,7 @@ def test_the_smallest_rendition_that_is_enough_is_taken():
 def test_numbers_beyond_floats_are_echoed_exactly():
     body = b'{"data": {"results": [{"type": "user", "user": {"_id": "a"}, "s_number": 98765432101234567}]}}'
 
-    (card,) = shapes.cards(shapes.offered(shapes.parse_object(body)), deck="tinder", now=NOW)
+    (card,) = shapes.cards(shapes.offered(parse_object(body)), deck="tinder", now=NOW)
 
     assert card.echo == {"s_number": "98765432101234567"}
 
@@ -81,7 +85,7 @@ def test_text_that_cannot_be_stored_is_mended():
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b"[" * 100_000, b"\xff\xfe", b"1", b"1" * 5000])
 def test_what_is_no_object_is_none(body):
-    assert shapes.parse_object(body) is None
+    assert parse_object(body) is None
 
 
 @pytest.mark.parametrize(
@@ -90,7 +94,7 @@ def test_what_is_no_object_is_none(body):
      ("Sun, 01 Mar 2026 13:00:00 GMT", 3600), ("Sun, 01 Mar 2026 11:00:00 GMT", 900)],
 )  # fmt: skip
 def test_retry_after_is_seconds_or_a_date(header, wait):
-    assert shapes.retry_after(header, NOW) == NOW + timedelta(seconds=wait)
+    assert limits.retry_after(header, NOW) == NOW + timedelta(seconds=wait)
 
 
 @pytest.mark.parametrize("number", [10**400, -(10**400), 1e30, float("inf"), float("nan"), True, "7"])
@@ -98,26 +102,71 @@ def test_numbers_that_no_date_can_hold_harm_nothing(number):
     rec = {"user": {"_id": "a" * 24}, "distance_mi": number, "s_number": number}
 
     assert [card.distance_km for card in shapes.cards([rec], deck="d", now=NOW)] == [None]
-    assert shapes.out_of_likes({"likes_remaining": number}) is False
-    assert shapes.likes_again_at({"rate_limited_until": number}, NOW) == NOW + timedelta(hours=12)
+    assert limits.out_of_likes({"likes_remaining": number}) is False
+    assert limits.likes_again_at({"rate_limited_until": number}, NOW) == NOW + timedelta(hours=12)
     assert shapes.declared_status({"status": number}) is None
-    assert shapes.wait_in_recs({"data": {"timeout": number}}, NOW) == NOW + timedelta(minutes=30)
+    assert limits.wait_in_recs({"data": {"timeout": number}}, NOW) == NOW + timedelta(minutes=30)
 
 
 @pytest.mark.parametrize("header", ["Fri, 31 Dec 9999 23:59:59 -2300", "Fri, 31 Dec 9999 23:59:59 GMT", "999999999"])
 def test_no_wait_is_longer_than_two_days(header):
-    assert NOW < shapes.retry_after(header, NOW) <= NOW + shapes.LONGEST_WAIT
-    assert shapes.likes_again_at({"rate_limited_until": 253402300799000}, NOW) == NOW + shapes.LONGEST_WAIT
+    assert NOW < limits.retry_after(header, NOW) <= NOW + limits.LONGEST_WAIT
+    assert limits.likes_again_at({"rate_limited_until": 253402300799000}, NOW) == NOW + limits.LONGEST_WAIT
+
+
+@pytest.mark.parametrize(
+    ("waits_before", "minutes"), [(0, 15), (1, 30), (2, 60), (3, 120), (8, 2880), (99, 2880), (-1, 15)]
+)
+def test_waits_without_the_decks_word_double_up_to_two_days(waits_before, minutes):
+    assert limits.retry_after(None, NOW, waits_before=waits_before) == NOW + timedelta(minutes=minutes)
+
+
+def report(outcome, **counts):
+    return SessionReport(
+        session_id="s", started_at=NOW, ended_at=NOW, outcome=outcome, deck="tinder", acting=True, **counts
+    )
+
+
+def test_sessions_that_only_waited_are_counted_up_to_the_last_other_one():
+    waited, swiped, done = report("deck_waits"), report("deck_waits", passed=1), report("done")
+
+    assert limits.waits_in_a_row([]) == 0
+    assert limits.waits_in_a_row([waited, waited, swiped, waited]) == 2
+    assert limits.waits_in_a_row([done, waited]) == 0
+
+
+@pytest.mark.parametrize(("stated", "left"), [(100, 100), (0, 0), (-3, 0), (None, None), ("7", None), (True, None), (1.5, None), (10**400, None)])  # fmt: skip  # noqa: E501
+def test_likes_left_is_the_decks_own_number(stated, left):
+    assert limits.likes_left({"likes_remaining": stated}) == left
+
+
+def test_verified_schools_and_jobs_are_read():
+    jobs = [{"title": {"name": " Cook "}, "company": {"name": "Inn"}}, {"company": {"name": "Cook"}}, {"title": 3}]
+
+    card = card_of({"badges": [{"type": "selfie_verified"}], "schools": [{"name": "S"}, {"id": "x"}], "jobs": jobs})
+
+    assert (card.verified, card.schools, card.jobs) == (True, ("S",), ("Cook", "Inn"))
+    assert card_of({"schools": [{"name": "x" * 999}] * 99}).schools == ("x" * 200,)
+
+
+@pytest.mark.parametrize(("token", "read"), [("p2", "p2"), (7, "7"), (None, ""), (True, ""), ([], "")])
+def test_the_token_of_the_next_page_may_be_a_number(token, read):
+    assert shapes.next_page({"data": {"next_page_token": token}}) == read
+
+
+def test_a_wait_of_centuries_is_two_days():
+    assert limits.wait_in_recs({"data": {"timeout": 9e17}}, NOW) == NOW + limits.LONGEST_WAIT
+    assert limits.likes_again_at({"rate_limited_until": 9e17}, NOW) == NOW + limits.LONGEST_WAIT
 
 
 def test_waits_beyond_the_calendar_fall_back():
-    assert shapes.likes_again_at({"rate_limited_until": 1e30}, NOW) == NOW + timedelta(hours=12)
-    assert shapes.wait_in_recs({"data": {"timeout": 1e30}}, NOW) == NOW + timedelta(minutes=30)
+    assert limits.likes_again_at({"rate_limited_until": 1e30}, NOW) == NOW + timedelta(hours=12)
+    assert limits.wait_in_recs({"data": {"timeout": 1e30}}, NOW) == NOW + timedelta(minutes=30)
 
 
 @pytest.mark.parametrize(("remaining", "out"), [(0, True), (100, False), (None, False), ("0", False), (False, False)])
 def test_only_a_stated_zero_is_out_of_likes(remaining, out):
-    assert shapes.out_of_likes({"likes_remaining": remaining}) is out
+    assert limits.out_of_likes({"likes_remaining": remaining}) is out
 
 
 @pytest.mark.parametrize(
@@ -128,19 +177,23 @@ def test_a_match_is_whatever_is_true(match, named):
     assert shapes.match_id({"match": match}, "u") == named
 
 
-def test_matches_without_a_person_are_left_out():
-    listed = [{"_id": "m1"}, {"_id": "m2", "person": {"_id": "p"}, "created_date": "2026-01-02T03:04:05.678Z"}, None]
+def test_a_match_that_names_no_person_is_none():
+    person = {"_id": "p", "name": "Zoe"}
+    listed = [{"_id": "m1"}, {"_id": "m2", "person": person, "created_date": "2026-01-02T03:04:05.678Z"}, None, 5]
 
-    (match,) = shapes.matches({"data": {"matches": listed}}, deck="tinder")
+    match, *others = (m for m in shapes.matches({"data": {"matches": listed}}, deck="tinder") if m is not None)
 
-    assert (match.match_id, match.card_id) == ("m2", "tinder:p")
+    assert not others
+    assert list(shapes.matches({"data": {"matches": listed}}, deck="tinder")).count(None) == 3
+    assert (match.match_id, match.card_id, match.name) == ("m2", "tinder:p", "Zoe")
     assert match.matched_at == datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
 
 
 FIELDS = st.sampled_from(
     ["data", "results", "user", "_id", "photos", "processedFiles", "width", "height", "url", "id", "type", "s_number",
      "birth_date", "timeout", "matches", "person", "created_date", "match", "status", "meta", "likes_remaining",
-     "rate_limited_until", "distance_mi", "message", "next_page_token"]
+     "rate_limited_until", "distance_mi", "message", "next_page_token", "badges", "jobs",
+     "schools", "title", "company", "name", "super_likes", "resets_at", "limit_exceeded", "likes"]
 )  # fmt: skip
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("user")
 ANYTHING = st.recursive(LEAVES, lambda part: st.lists(part, max_size=3) | st.dictionaries(FIELDS, part, max_size=6))
@@ -152,8 +205,12 @@ def test_no_answer_breaks_the_reading(answer):
     for element in (answer, {"data": {"results": [answer, {"user": answer}]}}):
         list(shapes.cards(shapes.offered(element), deck="tinder", now=NOW))
         list(shapes.matches(element, deck="tinder"))
-        shapes.wait_in_recs(element, NOW)
-        shapes.likes_again_at(element, NOW)
+        limits.wait_in_recs(element, NOW)
+        limits.likes_again_at(element, NOW)
         shapes.match_id(element, "u")
         shapes.declared_status(element)
         shapes.next_page(element)
+        limits.likes_left(element)
+        limits.superlikes_again_at(element)
+        limits.out_of_superlikes(element)
+        health(element, deck="tinder", now=NOW)

@@ -13,7 +13,7 @@ from swipr import upload_zip
 from swipr.blob_file import READ_BYTES, WINDOW_BYTES, BlobFile
 from swipr.errors import LabelError, NotFoundError
 from swipr.models import BlobRange
-from swipr.upload_zip import FREE_BYTES, MAX_PHOTO_BYTES, MAX_RATIO, ZipRows
+from swipr.upload_zip import FREE_BYTES, MAX_PHOTO_BYTES, MAX_RATIO, ZipRows, opened
 from tests.zips import COMPRESSED, FLAGS, METHOD, PLACE, UNPACKED, Entries, lie, photo, zip_of
 
 LIKE, PASS = photo("like"), photo("pass")
@@ -34,7 +34,7 @@ class OneBlob:
 
 
 def rows_of(body: bytes) -> ZipRows:
-    return ZipRows(BlobFile(OneBlob(body), "labels/ann/x.zip", len(body)), len(body))  # type: ignore[arg-type]
+    return ZipRows(opened(BlobFile(OneBlob(body), "labels/ann/x.zip", len(body))), len(body))  # type: ignore[arg-type]
 
 
 def outcome(body: bytes) -> dict[str, str]:
@@ -280,7 +280,7 @@ def test_more_than_the_whole_may_be_is_refused_before_it_is_unpacked(monkeypatch
 def test_an_object_is_read_once_and_in_windows() -> None:
     body = zip_of({f"like/{n}.jpg": photo("like", n, 500_000) for n in range(20)}, zipfile.ZIP_STORED)
     blob = OneBlob(body)
-    rows = ZipRows(BlobFile(blob, "k", len(body)), len(body))  # type: ignore[arg-type]
+    rows = ZipRows(opened(BlobFile(blob, "k", len(body))), len(body))  # type: ignore[arg-type]
 
     assert sum(len(row.photo()) for row in rows if row.photo) == 10_000_000
     assert max(blob.asked) <= WINDOW_BYTES
@@ -303,7 +303,7 @@ def test_a_blob_reads_as_a_file_does(at: int, size: int) -> None:
 def test_an_object_that_is_gone_meanwhile_is_not_mistaken_for_damage() -> None:
     body = zip_of({f"like/{n}.jpg": photo("like", n, 3_000_000) for n in range(2)}, zipfile.ZIP_STORED)
     blob = OneBlob(body)
-    rows = list(ZipRows(BlobFile(blob, "k", len(body)), len(body)))  # type: ignore[arg-type]
+    rows = list(ZipRows(opened(BlobFile(blob, "k", len(body))), len(body)))  # type: ignore[arg-type]
     blob.body = b""
 
     assert rows[0].photo is not None

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Decks of this machine itself, where there is nobody to sign in with.
 TOKENLESS_DECKS = frozenset({"folder"})
+#: Decks of services whose terms forbid automation: connecting one needs a yes.
+DECKS_AGAINST_TERMS = frozenset({"tinder"})
 
 
 class World(Protocol):
@@ -101,13 +103,25 @@ def deck_of(user: User, chosen: Settings, secrets: Secrets, store: Store) -> Dec
     if user.deck_token is None:
         raise DeckRefusedError("The deck has no token: paste one.")
     from swipr.decks.tinder import TinderDeck
+    from swipr.decks.tinder_limits import waits_in_a_row
 
     try:
         token = secrets.open(user.deck_token, context={"user": user.user_id, "deck": user.deck}).decode()
     except PermissionError:
         raise DeckRefusedError("The deck's token cannot be opened any more: paste it again.") from None
     hosts = tuple(host.strip() for host in chosen.tinder_photo_hosts.split(",") if host.strip())
-    return TinderDeck(user.deck, address, token, photo_hosts=hosts, now=now, sleep=time.sleep)
+    return TinderDeck(
+        user.deck,
+        address,
+        token,
+        photo_hosts=hosts,
+        now=now,
+        sleep=time.sleep,
+        platform=chosen.tinder_platform,
+        like_method=chosen.tinder_like_method,
+        pass_method=chosen.tinder_pass_method,
+        waits_before=waits_in_a_row(user.recent_sessions),
+    )
 
 
 def _folder_deck(user: User, chosen: Settings, secrets: Secrets, store: Store) -> Deck:
@@ -142,17 +156,28 @@ def api() -> "Api":
     from swipr.api import Api
 
     chosen = settings.load()
+    secrets, store = world().secrets(chosen), world().store(chosen)
     return Api(
-        store=world().store(chosen),
+        store=store,
         blobs=world().blobs(chosen),
         queue=world().queue(chosen),
-        secrets=world().secrets(chosen),
+        secrets=secrets,
         judge=world().judge(chosen),
         decks=tuple(decks(chosen)),
         tokenless=TOKENLESS_DECKS,
+        against_terms=DECKS_AGAINST_TERMS,
+        deck_of=lambda user: deck_of(user, chosen, secrets, store),
+        fetch_link=_fetch_link,
         now=now,
         token=random_source.token_hex,
+        pick=random_source.randbelow,
     )
+
+
+def _fetch_link(url: str) -> bytes:
+    from swipr.links import fetch_link
+
+    return fetch_link(url)
 
 
 @cache
@@ -164,6 +189,7 @@ def feedback() -> "Feedback":
         store=world().store(chosen),
         blobs=world().blobs(chosen),
         queue=world().queue(chosen),
+        secrets=world().secrets(chosen),
         judge=world().judge(chosen),
         code=chosen.code_version,
         now=now,

@@ -15,10 +15,12 @@ SQS_USD_PER_REQUEST = 4.0e-7
 SESSION_GB = 0.25
 JUDGE_GB = 1769 / 1024
 
-#: begin and finish are transactions over user, decision and Acted: three items, two units each, twice.
-WRITES_PER_ACTION = 12
-#: lease, end, slot, plus the tick's share.
-WRITES_PER_SESSION = 4
+#: begin and finish are transactions over user, decision and Acted: three items, two units each, twice. What is read
+#: before them (the user for quiet time and limits, then those three, twice) costs a fifth of a write each: one more.
+WRITES_PER_ACTION = 13
+#: lease, end, slot, plus the tick's share: four. One for what the hourly reading of matches writes (when it was, and
+#: a new match with its decision now and then), one for reading the user, the matches and the newest decisions.
+WRITES_PER_SESSION = 6
 #: Acted, decision and label of a card.
 READS_PER_CARD = 3
 

@@ -4,6 +4,8 @@ SwiprError
 ├── InputError            a person or client sent something unusable; names the field and the next step
 ├── NotFoundError         no such thing, or not yours
 ├── ConflictError         the thing changed meanwhile; read it again
+│   └── InProgressError        the very same request is being worked on; ask again soon
+├── KeyReusedError        an Idempotency-Key came with another request than before
 ├── SessionBusyError      this very session is being run elsewhere; deliver it again later
 ├── UnfinishedError       the time ran out over a long upload; deliver it again, it goes on where it was
 ├── DeckError
@@ -32,10 +34,22 @@ class InputError(SwiprError):
 
 
 class NotFoundError(SwiprError):
-    pass
+    """`field` says which of several things that were asked for it is."""
+
+    def __init__(self, message: str = "", field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class ConflictError(SwiprError):
+    pass
+
+
+class InProgressError(ConflictError):
+    pass
+
+
+class KeyReusedError(SwiprError):
     pass
 
 

@@ -5,9 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from swipr.errors import NotFoundError
+from swipr.export_writer import ExportWriter
+from swipr.exports import ExportState
+from swipr.forgetting import leave_nothing
 from swipr.judging import Judge, backbone_of
-from swipr.models import Handoff, ModelVersion, RefitRequest
-from swipr.ports import Blobs, Queue, Store
+from swipr.models import ExportRequest, Handoff, ModelVersion, RefitRequest
+from swipr.planning import acted_key
+from swipr.ports import Blobs, Queue, Secrets, Store
 from swipr.reembedding import reembed
 from swipr.upload_report import Uploaded, UploadReport
 from swipr.uploads import Uploads
@@ -23,6 +28,7 @@ class Feedback:
     store: Store
     blobs: Blobs
     queue: Queue
+    secrets: Secrets
     judge: Judge
     code: str
     now: Callable[[], datetime]
@@ -33,18 +39,36 @@ class Feedback:
 
         No model if it is up to date or cannot be fitted yet.
         """
-        from swipr.handoff import hand_over
-        from swipr.learning import refit
+        user = self.store.user(request.user_id)
+        try:
+            return self._refit(request.user_id)
+        finally:
+            handed = {user.handoff.handoff_id} if user and user.handoff else set()
+            leave_nothing(request.user_id, store=self.store, blobs=self.blobs, handed=handed)
 
-        self._follow(request.user_id)
-        backbone = self._backbone
-        model = refit(request.user_id, self.store, self.blobs, now=self.now(), code=self.code, backbone=backbone)
-        handed = hand_over(request.user_id, self.store, self.blobs, now=self.now(), code=self.code)
-        return model, handed
+    def export(self, request: ExportRequest, *, time_left_s: Callable[[], float]) -> ExportState | None:
+        """Write the archive that was asked for; see `ExportWriter.write`."""
+        return ExportWriter(self.store, self.blobs, self.now).write(request, time_left_s=time_left_s)
 
     def take_upload(self, uploaded: Uploaded, *, time_left_s: Callable[[], float]) -> UploadReport | None:
         """Take in a file of labels; see `Uploads.take`."""
         return self._uploads.take(uploaded, time_left_s=time_left_s)
+
+    def _refit(self, user_id: str) -> tuple[ModelVersion | None, Handoff | None]:
+        from swipr.handoff import hand_over
+        from swipr.learning import refit
+
+        try:
+            self._follow(user_id)
+            now, code, backbone = self.now(), self.code, self._backbone
+            model = refit(user_id, self.store, self.blobs, now=now, code=code, backbone=backbone)
+            if model is not None and model.version == 1:
+                self.store.wake(user_id, at=self.now())  # until now a session could only gather
+            return model, hand_over(user_id, self.store, self.blobs, now=self.now(), code=self.code)
+        except NotFoundError:
+            if self.store.user(user_id) is None:  # deleted meanwhile
+                return None, None
+            raise
 
     def _follow(self, user_id: str) -> None:
         """A new label may be of a decision made with an earlier backbone: embed its photos by the one in use."""
@@ -67,4 +91,7 @@ class Feedback:
 
     @cached_property
     def _uploads(self) -> Uploads:
-        return Uploads(self.store, self.blobs, self.queue, self.judge, self.now, self.token)
+        def key(user_id: str, card_id: str) -> str:
+            return acted_key(self.secrets, user_id, card_id)
+
+        return Uploads(self.store, self.blobs, self.queue, self.judge, key, self.now, self.token)

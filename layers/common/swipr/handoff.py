@@ -1,8 +1,11 @@
 """When enough has been learned anew, a request to train a backbone: one per dataset version."""
 
 import hashlib
+from collections.abc import Iterable, Set
+from contextlib import suppress
 from datetime import datetime, timedelta
 
+from swipr.archive import ArchivedHandoff
 from swipr.errors import NotFoundError
 from swipr.models import Handoff, ModelVersion, User
 from swipr.ports import Blobs, Store
@@ -48,8 +51,7 @@ def _is_due(model: ModelVersion, user: User, now: datetime) -> bool:
 
 
 def _handoff(model: ModelVersion, now: datetime, code: str) -> Handoff:
-    digest = hashlib.sha256(f"{model.user_id}\n{model.labels_hash}".encode()).hexdigest()
-    handoff_id = digest[:32]
+    handoff_id, split_seed = _names(model.user_id, model.labels_hash)
     return Handoff(
         handoff_id=handoff_id,
         user_id=model.user_id,
@@ -58,13 +60,60 @@ def _handoff(model: ModelVersion, now: datetime, code: str) -> Handoff:
         likes=model.likes,
         passes=model.labels - model.likes,
         model_version=model.version,
-        split_seed=int(digest[32:40], 16),
+        split_seed=split_seed,
         base_backbone=model.backbone,
         code=code,
-        wanted=tuple(f"inbox/{handoff_id}/{name}" for name in WANTED),
+        wanted=_wanted(handoff_id),
         created_at=now,
         deadline_at=now + ANSWER_WITHIN,
     )
+
+
+def handed_again(archived: ArchivedHandoff, user_id: str) -> Handoff:
+    """A hand-off of another install, as this user's."""
+    handoff_id, split_seed = _names(user_id, archived.labels_hash)
+    own = {"user_id": user_id, "handoff_id": handoff_id, "split_seed": split_seed, "wanted": _wanted(handoff_id)}
+    return Handoff.model_validate(archived.model_dump() | own)
+
+
+def handoff_ids(user_id: str, user: User | None, models: Iterable[ModelVersion]) -> set[str]:
+    """All that were ever handed over for this user: each is of the labels some model learned from."""
+    hashes = {model.labels_hash for model in models}
+    last = {user.handoff.handoff_id} if user and user.handoff else set()
+    return last | {_names(user_id, labels_hash)[0] for labels_hash in hashes}
+
+
+def delete_handoffs(handoff_ids: Set[str], blobs: Blobs) -> int:
+    """Delete the requests, and before them what came in answer; how many objects there were."""
+    answers = [key for key in blobs.keys("inbox/") if key.split("/")[1] in handoff_ids]
+    asked = [key for key in blobs.keys("handoffs/") if _id_in(key) in handoff_ids]
+    for keys in filter(None, (answers, asked)):
+        blobs.delete(keys)
+    return len(answers) + len(asked)
+
+
+def handoff_ids_of_nobody(user_id: str, blobs: Blobs) -> set[str]:
+    """Of a user whose records are gone already: by what the requests themselves say."""
+    found = set()
+    for key in blobs.keys("handoffs/"):
+        with suppress(NotFoundError):  # another one who forgets
+            if Handoff.model_validate_json(blobs.get(key)).user_id == user_id:
+                found.add(_id_in(key))
+    return found
+
+
+def _id_in(key: str) -> str:
+    return key.split("/")[1].removesuffix(".json")
+
+
+def _names(user_id: str, labels_hash: str) -> tuple[str, int]:
+    """Id and seed of the split, which follow from whose labels they are."""
+    digest = hashlib.sha256(f"{user_id}\n{labels_hash}".encode()).hexdigest()
+    return digest[:32], int(digest[32:40], 16)
+
+
+def _wanted(handoff_id: str) -> tuple[str, ...]:
+    return tuple(f"inbox/{handoff_id}/{name}" for name in WANTED)
 
 
 def _write_once(handoff: Handoff, blobs: Blobs) -> None:

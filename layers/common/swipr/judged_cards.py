@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from swipr.errors import ModelError, PhotoError, PhotoGoneError
-from swipr.heads import unpack
+from swipr.heads import Head, unpack
 from swipr.judging import (
     OTHER_BACKBONE,
     PHOTOS_PER_CALL,
@@ -35,21 +35,24 @@ ADDRESS_EXPIRES_S = 300
 
 @dataclass(frozen=True)
 class JudgedCard:
-    """`ruling` is None if none of the card's photos could be read."""
+    """`ruling` is None if there is no model, `features` too if none of the card's photos could be read."""
 
     card: Card
-    model: ModelVersion
+    model: ModelVersion | None
+    backbone: str | None
+    """sha256; None if there is neither a model nor a photo."""
     ruling: Ruling | None
     photos: tuple[BlobRange, ...]
     features: BlobRange | None
 
     @property
-    def threshold(self) -> float:
-        return unpack(self.model.head).threshold
+    def threshold(self) -> float | None:
+        return unpack(self.model.head).threshold if self.model else None
 
     @property
     def above_line(self) -> bool:
-        return self.ruling is not None and self.ruling.score >= self.threshold
+        line = self.threshold
+        return self.ruling is not None and line is not None and self.ruling.score >= line
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,11 @@ def judge_cards(
     *,
     judge: Judge,
     blobs: Blobs,
-    model: ModelVersion,
+    model: ModelVersion | None,
     rule: CardRule,
     key: str,
 ) -> JudgedCards:
-    """Judge the cards with the model; `key` names the kept objects `<key>.zip` and `<key>.features`.
+    """Judge the cards with the model, or only see them; `key` names the kept objects `<key>.zip` and `<key>.features`.
 
     Raises ModelError if the judge cannot answer or has another backbone than the model.
     """
@@ -87,13 +90,14 @@ def judge_cards(
     answers = _judge_parts(parts, f"{key}.zip", judge, blobs, model)
     judged_photos = [photo for answer in answers for photo in answer["photos"]]
     judged = list(_rule(fetched, parts, judged_photos, model, rule))
+    backbone = next((answer["backbone"] for answer in answers), model.backbone if model else None)
     rows = {card.card.card_id: row for card, row in judged if row}
     placed: dict[str, BlobRange] = {}
     if rows:
         joined, placed = join_rows(f"{key}.features", rows)
         blobs.put(f"{key}.features", joined)
     return JudgedCards(
-        cards=[replace(card, features=placed.get(card.card.card_id)) for card, _ in judged],
+        cards=[replace(card, backbone=backbone, features=placed.get(card.card.card_id)) for card, _ in judged],
         photos=len(parts),
         photo_errors=missing + sum("error" in photo for photo in judged_photos),
         judge_ms=sum(answer["ms"] for answer in answers),
@@ -130,10 +134,10 @@ def _outcome(future: Future[bytes]) -> bytes | PhotoError:
 
 
 def _judge_parts(
-    parts: Sequence[BlobRange], key: str, judge: Judge, blobs: Blobs, model: ModelVersion
+    parts: Sequence[BlobRange], key: str, judge: Judge, blobs: Blobs, model: ModelVersion | None
 ) -> list[JudgeAnswer]:
     url = blobs.presign_get(key, expires_s=ADDRESS_EXPIRES_S)
-    heads = [base64.b64encode(model.head).decode()]
+    heads = [base64.b64encode(model.head).decode()] if model else []
     sources = [
         PhotoSource(id=str(number), url=url, first=part.first, last=part.last) for number, part in enumerate(parts)
     ]
@@ -143,14 +147,16 @@ def _judge_parts(
         try:
             answer = judge({"photos": chunk, "heads": heads})
         except ModelError as error:
-            if backbone_of(judge) != model.backbone:
+            if model and backbone_of(judge) != model.backbone:
                 raise ModelError(OTHER_BACKBONE) from error
             raise
-        if answer["backbone"] != model.backbone:
+        if model and answer["backbone"] != model.backbone:
             raise ModelError(OTHER_BACKBONE)
         if [photo["id"] for photo in answer["photos"]] != [source["id"] for source in chunk]:
             raise ModelError("the judge answered for other photos than it was asked about")
         answers.append(answer)
+    if len({answer["backbone"] for answer in answers}) > 1:
+        raise ModelError("the judge changed its backbone meanwhile")
     return answers
 
 
@@ -158,18 +164,22 @@ def _rule(
     fetched: Sequence[tuple[Card, list[bytes]]],
     parts: Sequence[BlobRange],
     judged_photos: Sequence[JudgedPhoto],
-    model: ModelVersion,
+    model: ModelVersion | None,
     rule: CardRule,
 ) -> Iterator[tuple[JudgedCard, bytes]]:
     """Each card with its mean row of features (empty if none of its photos could be read)."""
-    head = unpack(model.head)
+    head = unpack(model.head) if model else None
     start = 0
     for card, photos in fetched:
         own = slice(start, start + len(photos))
         start += len(photos)
         answers = judged_photos[own]
-        logits = [photo["logits"][0] if "logits" in photo else None for photo in answers]
-        readable = any(logit is not None for logit in logits)
-        ruling = rule_on_card(head, logits, rule) if readable else None
+        ruling = _ruling(head, answers, rule) if head else None
         rows = [base64.b64decode(photo["features"]) for photo in answers if "features" in photo]
-        yield JudgedCard(card, model, ruling, tuple(parts[own]), None), mean_row(rows) if rows else b""
+        yield JudgedCard(card, model, None, ruling, tuple(parts[own]), None), mean_row(rows) if rows else b""
+
+
+def _ruling(head: Head, photos: Sequence[JudgedPhoto], rule: CardRule) -> Ruling | None:
+    """None if none of the photos could be read."""
+    logits = [photo["logits"][0] if "logits" in photo else None for photo in photos]
+    return rule_on_card(head, logits, rule) if any(logit is not None for logit in logits) else None

@@ -5,12 +5,13 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from swipr import kept_photos
 from swipr.errors import InputError, NotFoundError
+from swipr.ids import missing
 from swipr.judging import PHOTOS_PER_CALL, Judge, PhotoSource
 from swipr.models import CardId, Choice, Label, RefitRequest, Value
 from swipr.ports import Blobs, Queue, Store
@@ -31,6 +32,13 @@ class NewLabels(Value):
     labels: Annotated[tuple[NewLabel, ...], Field(min_length=1, max_length=100)]
 
 
+def _one_or_many(sent: Any) -> str:
+    return "many" if isinstance(sent, NewLabels) or (isinstance(sent, dict) and "labels" in sent) else "one"
+
+
+OneOrMany = Annotated[Annotated[NewLabel, Tag("one")] | Annotated[NewLabels, Tag("many")], Discriminator(_one_or_many)]
+
+
 @dataclass(frozen=True)
 class Labelling:
     store: Store
@@ -42,7 +50,7 @@ class Labelling:
     def add(self, user_id: str, new: NewLabels) -> list[Label]:
         """Store the labels, then ask for a refit; nothing is stored unless all can be.
 
-        Raises InputError naming the label that cannot be learned from.
+        Raises InputError naming the label that cannot be learned from, NotFoundError naming the one of no known card.
         """
         embedded = self._embed(new.labels)
         labels = [self._label(user_id, number, label, embedded) for number, label in enumerate(new.labels)]
@@ -59,7 +67,7 @@ class Labelling:
         label = self.store.delete_label(user_id, card_id)
         kept_photos.forget(self.blobs, user_id, card_id)
         if label is None:
-            raise NotFoundError("there is no label of this card")
+            raise missing("card_id")
         set_going(user_id, self.store, self.queue, at=self.now())
         return label
 
@@ -101,7 +109,7 @@ class Labelling:
         now = self.now()
         decision = self.store.decision(user_id, new.card_id, at=now)
         if decision is None:
-            raise InputError(field, "this card has not been decided, or too long ago; send its photos")
+            raise NotFoundError(str(missing("card_id")), field)
         if decision.features is None or decision.backbone is None:
             raise InputError(field, "its photos were never seen, so nothing can be learned from it; send them")
         expired = InputError(field, "what was seen of it has expired; send its photos")

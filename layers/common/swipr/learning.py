@@ -189,10 +189,10 @@ def _grid_labels(newest: ModelVersion | None) -> float:
 
 
 def _promote(store: Store, model: ModelVersion) -> None:
-    """Make the version champion, unless a newer one is or it has been and was taken back."""
+    """Make the version champion, unless it or a newer one has been: what was taken back returns by its user only."""
     for _ in range(_ATTEMPTS):
         user = store.user(model.user_id)
-        if user is None or (user.champion or 0) >= model.version or (user.previous or 0) >= model.version:
+        if user is None or model.version <= max(user.highest_champion, user.champion or 0, user.previous or 0):
             return
         if store.set_champion(model.user_id, model.version, expected=user.champion):
             return

@@ -7,10 +7,12 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 Choice = Literal["like", "pass"]
 Verdict = Literal["like", "pass", "unsure"]
+#: What is sent to a deck. A super like is a like, and counts as one.
+Action = Literal["like", "pass", "superlike"]
 
 SLOT_FORMAT = "%Y%m%dT%H%M%S.%f"
 
@@ -45,6 +47,10 @@ class Card(Value):
     age: int | None = None
     bio: str = Field(default="", repr=False)
     distance_km: float | None = None
+    verified: bool = False
+    schools: tuple[str, ...] = Field(default=(), repr=False)
+    jobs: tuple[str, ...] = Field(default=(), repr=False)
+    """Titles and companies, as stated."""
     photos: tuple[Photo, ...] = ()
     echo: dict[str, str] = Field(default_factory=dict, repr=False)
     """What the deck wants back with a like or pass, opaque to everybody else."""
@@ -58,10 +64,11 @@ class Offer(Value):
 
 
 class Answer(Value):
-    """What became of one like or pass.
+    """What became of one like, pass or super like.
 
     `sent`: the deck counted it. `failed`: known not to have counted. `unknown`: nobody can tell.
     `wait_until`: the deck allows no more before then. `refused`: plain words why it allows none at all.
+    `spent`: which kind the deck has no more of; for `superlikes` it goes on with likes.
     """
 
     state: Literal["sent", "failed", "unknown"]
@@ -69,15 +76,120 @@ class Answer(Value):
     match_id: str | None = None
     wait_until: AwareDatetime | None = None
     refused: str | None = None
+    spent: Literal["likes", "superlikes"] | None = None
 
 
 class Match(Value):
+    """One match as the deck lists it."""
+
     match_id: str
     card_id: CardId
+    name: str = Field(default="", repr=False)
     matched_at: AwareDatetime | None = None
 
 
+class MatchList(Value):
+    """What the deck lists, each match once. Not `complete`: there are more than could be read this time."""
+
+    matches: tuple[Match, ...] = ()
+    complete: bool = True
+
+
+class DeckHealth(Value):
+    """Whether a deck works for this user now, in plain words, with the next step where there is one."""
+
+    works: bool
+    text: str
+    likes_left: int | None = None
+    """The deck's own word; None where it says nothing."""
+    wait_until: AwareDatetime | None = None
+
+
 # --- users -----------------------------------------------------------------------------------------
+
+
+Words = Annotated[
+    tuple[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)], ...],
+    Field(max_length=100),
+]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+ClockTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+
+
+class Filters(Value):
+    """Which cards are passed before any photo is downloaded. Words are whole words, in any case and script."""
+
+    model_config = ConfigDict(strict=True)
+
+    age_min: int | None = Field(default=None, ge=18, le=120)
+    age_max: int | None = Field(default=None, ge=18, le=120)
+    distance_km_max: float | None = Field(default=None, ge=0, le=30_000)
+    """A card that states no distance is kept."""
+    photos_min: int | None = Field(default=None, ge=1, le=9)
+    photos_max: int | None = Field(default=None, ge=1, le=9)
+    bio_required: bool = False
+    verified_only: bool = False
+    must_have_words: Words = ()
+    """At least one of them in the bio, a school or a job."""
+    banned_words: Words = ()
+    """None of them in the bio, a school or a job."""
+    school_words: Words = ()
+    """At least one of them in a school."""
+    job_words: Words = ()
+    """At least one of them in a job."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Filters":
+        for least, most in (("age_min", "age_max"), ("photos_min", "photos_max")):
+            low, high = getattr(self, least), getattr(self, most)
+            if low is not None and high is not None and low > high:
+                raise ValueError(f"{least} is above {most}; no card could pass both")
+        return self
+
+
+class SuperlikeNever(Value):
+    """Ends the list: what comes after it is not asked."""
+
+    when: Literal["never"]
+
+
+class SuperlikeOutOfLikes(Value):
+    """The deck allows no more likes: a super like instead."""
+
+    when: Literal["out_of_likes"]
+
+
+class SuperlikeWord(Value):
+    """One of the words stands in the bio, a school or a job."""
+
+    when: Literal["word"]
+    words: Annotated[Words, Field(min_length=1)]
+
+
+class SuperlikeScore(Value):
+    """The score is above this."""
+
+    when: Literal["score_above"]
+    score: float = Field(ge=0, le=1)
+
+
+SuperlikeStrategy = Annotated[
+    SuperlikeNever | SuperlikeOutOfLikes | SuperlikeWord | SuperlikeScore, Field(discriminator="when")
+]
+
+
+class QuietHours(Value):
+    """No session from `start` until `end` by the user's clock; over midnight where `end` is the earlier."""
+
+    start: ClockTime
+    end: ClockTime
+
+    @model_validator(mode="after")
+    def _not_all_day(self) -> "QuietHours":
+        if self.start == self.end:
+            raise ValueError("start and end are the same; to stop altogether, switch off")
+        return self
 
 
 class UserSettings(Value):
@@ -87,6 +199,16 @@ class UserSettings(Value):
 
     time_zone: str = "UTC"
     likes_per_day: int = Field(default=20, ge=0, le=10_000)
+    swipes_per_day: int = Field(default=500, ge=0, le=100_000)
+    """Likes and passes together."""
+    superlikes_per_day: int = Field(default=1, ge=0, le=100)
+    """Of the likes a day, at most; without a strategy none is sent."""
+    superlikes: Annotated[tuple[SuperlikeStrategy, ...], Field(max_length=10)] = (SuperlikeNever(when="never"),)
+    """Asked in order, of cards to be liked only; the first that applies makes the like a super like."""
+    filters: Filters = Filters()
+    quiet_hours: QuietHours | None = None
+    days: Annotated[tuple[Weekday, ...], Field(min_length=1, max_length=7)] = WEEKDAYS
+    """Days of the week, in the user's time zone, on which sessions run."""
     swipes_per_session: int = Field(default=12, ge=1, le=100)
     session_every_s: int = Field(default=900, ge=5, le=86_400)
     pacing_s: float = Field(default=2.0, ge=0, le=30)
@@ -125,7 +247,7 @@ class InFlight(Value):
     """The one action that has begun and whose answer is not stored yet."""
 
     card_id: CardId
-    action: Choice
+    action: Action
     fence: int
     begun_at: AwareDatetime
 
@@ -135,10 +257,19 @@ class Status(Value):
 
     code: Literal[
         "ready", "running", "done", "dry_run_unchanged", "deck_empty", "deck_waits", "deck_unavailable",
-        "judge_failed", "refused", "held_cards", "budget_spent", "untaught", "nothing_new", "off", "failed",
+        "judge_failed", "refused", "held_cards", "budget_spent", "untaught", "nothing_new", "quiet", "off", "failed",
     ]  # fmt: skip
     text: str
     at: AwareDatetime
+
+
+class SwitchEvent(Value):
+    """One turn of the switch: by the user, or by Swipr itself when the deck refuses."""
+
+    at: AwareDatetime
+    enabled: bool
+    by: Literal["you", "swipr"]
+    reason: str = ""
 
 
 class SessionReport(Value):
@@ -153,6 +284,8 @@ class SessionReport(Value):
     cards: int = 0
     filtered: int = 0
     liked: int = 0
+    """Super likes too."""
+    superliked: int = 0
     passed: int = 0
     unsure: int = 0
     unknown: int = 0
@@ -199,7 +332,10 @@ class User(Value):
     deck_wait_until: AwareDatetime | None = None
     deck_token: bytes | None = Field(default=None, repr=False)
     """Sealed by Secrets with the context user + deck."""
+    deck_connected_at: AwareDatetime | None = None
     switched_at: AwareDatetime | None = None
+    switch_history: tuple[SwitchEvent, ...] = ()
+    """Newest first."""
     status: Status | None = None
 
     lease: Lease | None = None
@@ -212,11 +348,16 @@ class User(Value):
     budget_day: date | None = None
     budget_zone: str = "UTC"
     likes_today: int = 0
+    superlikes_today: int = 0
+    swipes_today: int = 0
+    matches_read_at: AwareDatetime | None = None
     held: tuple[CardId, ...] = ()
     """Cards that wait for the user's own answer, oldest first."""
 
     champion: int | None = None
     previous: int | None = None
+    highest_champion: int = 0
+    """The highest version that ever was champion: none up to it is promoted again but by the user."""
     handoff: Handoff | None = None
     """The last one."""
     recent_sessions: tuple[SessionReport, ...] = ()
@@ -253,7 +394,17 @@ class RefitRequest(Value):
     """Queue message: this user's labels changed."""
 
     version: Literal[1] = 1
+    kind: Literal["refit"] = "refit"
     user_id: UserId
+
+
+class ExportRequest(Value):
+    """Queue message: this user wants everything that is kept for them."""
+
+    version: Literal[1] = 1
+    kind: Literal["export"] = "export"
+    user_id: UserId
+    export_id: str
 
 
 # --- decisions, labels, models ------------------------------------------------------------------------
@@ -288,6 +439,8 @@ class Decision(Value):
     photos_expire_at: AwareDatetime | None = None
     """When photos and features go; the decision itself stays until `expires_at`."""
     filtered: bool = False
+    action: Action | None = None
+    """What was sent, or begun; None while nothing was."""
     match_id: str | None = None
     detail: str = ""
     decided_at: AwareDatetime
@@ -297,6 +450,47 @@ class Decision(Value):
     def shows_photos(self, at: datetime) -> bool:
         """Whether its photos and features may still be read: what has expired may be there a while longer."""
         return self.photos_expire_at is None or at < self.photos_expire_at
+
+
+class MatchRecord(Value):
+    """A match, by which decision it came (none: the user swiped by themselves), and what the user noted of it."""
+
+    user_id: UserId
+    match_id: str = Field(min_length=1, max_length=200)
+    card_id: CardId
+    name: str = Field(default="", repr=False)
+    matched_at: AwareDatetime
+    """By the deck; where it does not say, when it was first seen."""
+    decided_at: AwareDatetime | None = None
+    """Of the decision that led to it; the decision itself may have expired."""
+    action: Action | None = None
+    score: float | None = None
+    threshold: float | None = None
+    model_version: int | None = None
+    gone_at: AwareDatetime | None = None
+    """Since when the deck no longer lists it."""
+    outcome: Literal["no_reply", "talked", "met", "not_for_me"] | None = None
+    outcome_at: AwareDatetime | None = None
+    expires_at: AwareDatetime
+    """Moved on while the deck still lists it."""
+
+
+class StoredAnswer(Value):
+    """An answer of the API as it was given, to be given again for the same Idempotency-Key."""
+
+    status: int
+    content_type: str
+    body: str
+    headers: dict[str, str] = Field(default_factory=dict)
+
+
+class EarlierRequest(Value):
+    """What was asked under an Idempotency-Key before; no answer yet while it is being worked on."""
+
+    digest: str
+    """sha256 of method, path and body."""
+    begun_at: AwareDatetime
+    answer: StoredAnswer | None = None
 
 
 class Label(Value):

@@ -7,14 +7,12 @@ from datetime import datetime
 from swipr.errors import ModelError
 from swipr.judged_cards import JudgedCard, judge_cards
 from swipr.judging import Judge
-from swipr.models import Card, Decision, User, Verdict, is_final
+from swipr.models import Card, Decision, Label, User, Verdict, is_final
+from swipr.plans import NOT_READABLE, NOT_TAUGHT, OWN_ANSWER, Plan, Plans, filtered
 from swipr.ports import Blobs, Secrets, Store
 from swipr.selection import dropped_by
 from swipr.session_photos import session_prefix
 from swipr.swiping import Deck
-
-#: The reason of a card that its user labelled: the label is what is done.
-OWN_ANSWER = "your own answer"
 
 
 @dataclass(frozen=True)
@@ -41,73 +39,69 @@ def acted_key(secrets: Secrets, user_id: str, card_id: str) -> str:
     return secrets.keyed_hash(f"{user_id} {card_id}")
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is to be done about one card, and why."""
-
-    card: Card
-    verdict: Verdict
-    reason: str
-    judged: JudgedCard | None = None
-    filtered: bool = False
-    earlier: Decision | None = None
-    """What was seen when the card was judged before, for a card that is not judged again."""
-
-
-@dataclass
-class Plans:
-    """Plans in the deck's order, how many offered cards wait for the user's answer, and what judging took."""
-
-    plans: list[Plan]
-    new: int = 0
-    held: int = 0
-    photos: int = 0
-    photo_errors: int = 0
-    judge_ms: float = 0.0
-    judge_calls: int = 0
-
-
 def plan_cards(offered: Sequence[Card], user: User, deck: Deck, parts: Parts, *, name: str) -> Plans:
     """Plan for the offered cards that are new, as many as the session may still swipe.
 
     `name` names the objects that keep what was judged. Raises ModelError when judging is impossible.
     """
-    new, held = _new_cards(offered, user, parts)
-    new = new[: max(0, user.settings.swipes_per_session - user.session_swipes)]
-    plans = {card.card_id: plan for card in new if (plan := _without_judging(card, user, deck, parts))}
-    result = Plans([], new=len(new), held=held)
-    plans |= _judge([card for card in new if card.card_id not in plans], user, deck, parts, name, result)
-    result.plans = [plans[card.card_id] for card in new if card.card_id in plans]
+    cards = list({card.card_id: card for card in offered}.values())
+    rules = {card.card_id: dropped_by(card, user.settings.filters, states_ages=deck.states_ages) for card in cards}
+    known = [_known(card, rules[card.card_id], user, parts) for card in not_acted_on(cards, user, parts)]
+    new = [each for each in known if each.is_new][: max(0, user.settings.swipes_per_session - user.session_swipes)]
+    plans = {each.card.card_id: plan for each in new if (plan := _without_judging(each))}
+    result = Plans([], new=len(new), held=sum(each.is_held for each in known))
+    unseen = [each.card for each in new if each.card.card_id not in plans]
+    plans |= _judge(unseen, user, deck, parts, name, result)
+    result.plans = [plans[each.card.card_id] for each in new if each.card.card_id in plans]
     return result
 
 
-def _new_cards(offered: Sequence[Card], user: User, parts: Parts) -> tuple[list[Card], int]:
-    """The offered cards that something can be done about, each once, and how many are held for an answer."""
-    cards = list({card.card_id: card for card in offered}.values())
+def not_acted_on(cards: Sequence[Card], user: User, parts: Parts) -> list[Card]:
+    """The cards that no action has been begun or settled for, in their order."""
     acted = parts.store.acted(user.user_id, [parts.acted_key(user.user_id, card.card_id) for card in cards])
-    new, held = [], 0
-    for card in cards:
-        state = acted.get(parts.acted_key(user.user_id, card.card_id))
-        if state == "pending" or (state is not None and is_final(state)):
-            continue
-        decision = parts.store.decision(user.user_id, card.card_id, at=parts.now())
-        answered = parts.store.label(user.user_id, card.card_id) is not None
-        if decision is not None and decision.state == "unsure" and not answered and user.settings.unsure == "ask":
-            held += 1
-        elif decision is None or user.acting or answered != (decision.reason == OWN_ANSWER):
-            new.append(card)
-    return new, held
+    states = [acted.get(parts.acted_key(user.user_id, card.card_id)) for card in cards]
+    return [
+        card
+        for card, state in zip(cards, states, strict=True)
+        if state != "pending" and (state is None or not is_final(state))
+    ]
 
 
-def _without_judging(card: Card, user: User, deck: Deck, parts: Parts) -> Plan | None:
-    rule = dropped_by(card, states_ages=deck.states_ages)
-    if rule is not None:
-        return Plan(card, "pass", f"filtered: {rule}", filtered=True)
-    label = parts.store.label(user.user_id, card.card_id)
-    if label is None:
-        return None
+@dataclass(frozen=True)
+class _Known:
+    """What is known of an offered card, and whether something can be done about it."""
+
+    card: Card
+    rule: str | None
+    label: Label | None
+    earlier: Decision | None
+    is_held: bool
+    is_new: bool
+
+
+def _known(card: Card, rule: str | None, user: User, parts: Parts) -> _Known:
     earlier = parts.store.decision(user.user_id, card.card_id, at=parts.now())
-    return Plan(card, label.choice, OWN_ANSWER, earlier=earlier)
+    label = parts.store.label(user.user_id, card.card_id)
+    waits = earlier is not None and earlier.state == "unsure" and label is None
+    is_held = waits and user.settings.unsure == "ask"
+    is_new = not is_held and (earlier is None or user.acting or _is_outdated(earlier, rule, label is not None))
+    return _Known(card, rule, label, earlier, is_held, is_new)
+
+
+def _is_outdated(decision: Decision, rule: str | None, answered: bool) -> bool:
+    """Whether a dry run would say something else now: after an answer, other filters, or the first model."""
+    by_rule = decision.filtered and decision.model_version is None
+    if by_rule or rule is not None:
+        return by_rule != (rule is not None)
+    return decision.reason == NOT_TAUGHT or answered != (decision.reason == OWN_ANSWER)
+
+
+def _without_judging(known: _Known) -> Plan | None:
+    if known.rule is not None:
+        return filtered(known.card, known.rule)
+    if known.label is None:
+        return None
+    return Plan(known.card, known.label.choice, OWN_ANSWER, earlier=known.earlier)
 
 
 def _judge(cards: Sequence[Card], user: User, deck: Deck, parts: Parts, name: str, result: Plans) -> dict[str, Plan]:
@@ -125,8 +119,7 @@ def _judge(cards: Sequence[Card], user: User, deck: Deck, parts: Parts, name: st
         rule=user.settings.card_rule,
         key=f"{session_prefix(user.user_id)}{name}",
     )
-    result.photos, result.photo_errors = judged.photos, judged.photo_errors
-    result.judge_ms, result.judge_calls = judged.judge_ms, judged.judge_calls
+    result.count(judged)
     return {card.card.card_id: _by_policy(card, user, deck) for card in judged.cards}
 
 
@@ -134,62 +127,12 @@ def _by_policy(judged: JudgedCard, user: User, deck: Deck) -> Plan:
     """What the model says of the card, and what the user wants done when it is unsure."""
     card, ruling = judged.card, judged.ruling
     if ruling is None and not deck.is_service:
-        return Plan(card, "pass", "filtered: none of its photos can be read", judged, filtered=True)
+        return Plan(card, "pass", f"filtered: {NOT_READABLE}", judged, filtered=True)
     # At a service the fault may be its host's, and a pass cannot be taken back: unreadable is unsure.
-    verdict, reason = (ruling.verdict, ruling.reason) if ruling else ("unsure", "none of its photos can be read")
+    verdict, reason = (ruling.verdict, ruling.reason) if ruling else ("unsure", NOT_READABLE)
     if verdict != "unsure" or user.settings.unsure == "ask":
         return Plan(card, verdict, reason, judged)
     if user.settings.unsure == "pass":
         return Plan(card, "pass", f"{reason}; unsure ones are passed, as you chose", judged)
     side: Verdict = "like" if judged.above_line else "pass"
     return Plan(card, side, f"{reason}; acted on all the same, as you chose", judged)
-
-
-def decision_of(
-    plan: Plan,
-    *,
-    user_id: str,
-    session_id: str,
-    state: str,
-    at: datetime,
-    expires_at: datetime,
-    photos_expire_at: datetime,
-) -> Decision:
-    """The record of the plan, with what was seen of the card."""
-    fresh = Decision.model_validate(
-        {
-            "user_id": user_id,
-            "card_id": plan.card.card_id,
-            "session_id": session_id,
-            "name": plan.card.name,
-            "verdict": plan.verdict,
-            "reason": plan.reason,
-            "state": state,
-            "filtered": plan.filtered,
-            "decided_at": at,
-            "expires_at": expires_at,
-            "photos_expire_at": photos_expire_at,
-        }
-    )
-    return fresh.model_copy(update=_seen(plan))
-
-
-def _seen(plan: Plan) -> dict[str, object]:
-    if plan.earlier is not None:
-        kept = (
-            "score", "photo_scores", "threshold", "model_version", "backbone", "photos", "features", "photos_expire_at",
-        )  # fmt: skip
-        return {name: getattr(plan.earlier, name) for name in kept}
-    judged = plan.judged
-    if judged is None:
-        return {}
-    seen: dict[str, object] = {
-        "photos": judged.photos,
-        "features": judged.features,
-        "threshold": judged.threshold,
-        "model_version": judged.model.version,
-        "backbone": judged.model.backbone,
-    }
-    if judged.ruling is not None:
-        seen |= {"score": round(judged.ruling.score, 6), "photo_scores": judged.ruling.photo_scores}
-    return seen

@@ -11,18 +11,22 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 from swipr.models import (
+    Action,
     BlobRange,
-    Choice,
     Decision,
     DueUser,
+    EarlierRequest,
+    ExportRequest,
     Handoff,
     Label,
     Lease,
+    MatchRecord,
     ModelVersion,
     RefitRequest,
     SessionReport,
     State,
     Status,
+    StoredAnswer,
     SwipeSession,
     User,
     UserSettings,
@@ -46,6 +50,8 @@ class Begun(StrEnum):
     LEASE_LOST = "lease lost"
     IN_FLIGHT = "another action is in flight"
     BUDGET_SPENT = "the day's likes are spent"
+    SUPERLIKES_SPENT = "the day's super likes are spent"
+    DAY_FULL = "the day's swipes are spent"
     SESSION_FULL = "the session's swipes are spent"
     ACTED = "this card has been acted on"
 
@@ -59,8 +65,25 @@ class Store(Protocol):
 
     def user(self, user_id: str) -> User | None: ...
 
-    def switch(self, user_id: str, *, enabled: bool, at: datetime, status: Status) -> User:
-        """Set the flag. On: due at once, but not before `deck_wait_until`. Off: not due. Raises NotFoundError."""
+    def user_ids(self) -> Sequence[str]:
+        """Everybody's, in ascending order."""
+
+    def delete_user(self, user_id: str, *, at: datetime) -> bool:
+        """Remove the user's own record, after which no session, label or model of theirs can be stored.
+
+        False, and nothing changed, unless they are off, nothing is in flight and no lease holds at `at`. True also
+        when there is no such user.
+        """
+
+    def delete_records(self, user_id: str) -> int:
+        """Remove all that is kept under the id beside the user's own record: decisions, acted, labels, models, matches
+        and remembered requests; how many there were. Idempotent."""
+
+    def switch(self, user_id: str, *, enabled: bool, at: datetime, status: Status, reason: str = "") -> User:
+        """Set the flag. On: due at once, but not before `deck_wait_until`. Off: not due. Raises NotFoundError.
+
+        A real change goes first into `switch_history` (20 are kept), by `you`, with the reason.
+        """
 
     def set_acting(self, user_id: str, *, acting_on: str | None) -> User:
         """Allow acting on the named deck, or None for a dry run. Raises NotFoundError."""
@@ -68,14 +91,24 @@ class Store(Protocol):
     def save_settings(self, user_id: str, settings: UserSettings, *, revision: int) -> User:
         """Raises ConflictError unless `revision` is the stored one; NotFoundError."""
 
-    def connect_deck(self, user_id: str, *, deck: str, sealed_token: bytes | None) -> User:
-        """Name the deck, keep its sealed token, and forget `deck_wait_until`, which was of the one before.
+    def connect_deck(self, user_id: str, *, deck: str, sealed_token: bytes | None, at: datetime) -> User:
+        """Name the deck and keep its sealed token.
 
-        Another deck than before ends acting. Raises NotFoundError.
+        Another deck than before ends acting, and forgets `deck_wait_until`, which was of the one before. Raises
+        NotFoundError.
         """
 
+    def forget_deck(self, user_id: str) -> User:
+        """Forget the deck's token; acting ends. Raises NotFoundError."""
+
+    def set_matches_read(self, user_id: str, *, at: datetime) -> None:
+        """Remember when the deck's matches were last read; nothing for an unknown user."""
+
     def set_champion(self, user_id: str, version: int, *, expected: int | None) -> bool:
-        """Point at another model version if the pointer still is `expected`; the old one becomes previous."""
+        """Point at another model version if the pointer still is `expected`; the old one becomes previous.
+
+        Raises `highest_champion` to the version, if it is higher.
+        """
 
     def set_handoff(self, user_id: str, handoff: Handoff, *, expected: Handoff | None) -> bool:
         """Remember what was handed over last, if that still is `expected`."""
@@ -117,7 +150,8 @@ class Store(Protocol):
 
         Puts the report first of `recent_sessions` (8 are kept). `keep_due` leaves `next_due_at` as the tick set it;
         otherwise it becomes `next_due_at` (None: not due until something else makes it so), unless it no longer is
-        `due_seen`, which the session saw: whoever moved it meanwhile wins. `switch_off` disables.
+        `due_seen`, which the session saw: whoever moved it meanwhile wins. `switch_off` disables, which goes into
+        `switch_history` by `swipr` with the status's text.
         A `deck_wait_until` is stored, and an enabled user is not due before it.
         """
 
@@ -126,7 +160,7 @@ class Store(Protocol):
         self,
         decision: Decision,
         *,
-        action: Choice,
+        action: Action,
         acted_key: str,
         fence: int,
         session_id: str,
@@ -137,9 +171,9 @@ class Store(Protocol):
         lease_until: datetime,
     ) -> Begun:
         """One transaction: the user is enabled, acting on `deck`, the fence is theirs and the lease not over,
-        nothing is in flight, the session's and (for a like) the day's budget allow one more, and neither Acted nor
-        the decision is beyond `failed` (absent or reopenable); then count it, put `decision` and Acted as `pending`,
-        set in flight, extend the lease, take the card out of `held`.
+        nothing is in flight, the session's and the day's budgets allow one more (a super like is a like too), and
+        neither Acted nor the decision is beyond `failed` (absent or reopenable); then count it, put `decision` (with
+        the action) and Acted as `pending`, set in flight, extend the lease, take the card out of `held`.
 
         `day`/`zone` come from `swiping.budget_day`; a day later than the stored one starts the count anew.
         Checked in the order of `Begun`.
@@ -157,7 +191,7 @@ class Store(Protocol):
         match_id: str | None,
         at: datetime,
     ) -> bool:
-        """Settle the pending action that began under `fence`; `failed` gives a like's budget back.
+        """Settle the pending action that began under `fence`; `failed` gives its budgets back, but the session's.
 
         False, and nothing changed, if that action is not pending any more.
         """
@@ -183,11 +217,36 @@ class Store(Protocol):
     def acted(self, user_id: str, acted_keys: Iterable[str]) -> Mapping[str, State]:
         """The state of each key that exists; never expires."""
 
+    def attribute_match(self, user_id: str, card_id: str, *, match_id: str) -> bool:
+        """Note on a `sent` decision which match it led to; False, and nothing changed, if it has one or is none."""
+
+    def forget_card(self, user_id: str, card_id: str) -> Decision | None:
+        """Remove and return the card's decision; it leaves `held`. Acted stays."""
+
+    def restore_decision(self, decision: Decision, *, acted_key: str) -> bool:
+        """Put a decision of another install, and its final state in Acted; False, and nothing changed, if the card has
+        a decision or was acted on here. For import only. Raises NotFoundError for an unknown user."""
+
+    # matches
+    def put_match(self, match: MatchRecord) -> None:
+        """Insert, or replace all but `outcome` and `outcome_at`. Raises NotFoundError for an unknown user."""
+
+    def match(self, user_id: str, match_id: str, *, at: datetime) -> MatchRecord | None:
+        """None when absent or expired by `at`."""
+
+    def matches(self, user_id: str, *, at: datetime) -> Sequence[MatchRecord]:
+        """All, newest first by (matched_at, match_id), expired ones left out."""
+
+    def note_outcome(self, user_id: str, match_id: str, outcome: str | None, *, at: datetime) -> MatchRecord:
+        """Raises NotFoundError, also for an expired one."""
+
+    def delete_match(self, user_id: str, match_id: str) -> bool: ...
+
     # labels
     def put_label(self, label: Label) -> bool:
         """Store the label, replacing an earlier one of the card; the card leaves `held`.
 
-        False, and nothing changed, if the stored one is newer.
+        False, and nothing changed, if the stored one is newer. Raises NotFoundError for an unknown user.
         """
 
     def refresh_label(self, label: Label) -> bool:
@@ -205,16 +264,26 @@ class Store(Protocol):
 
     # models
     def put_model(self, model: ModelVersion) -> bool:
-        """False, and nothing changed, if the version exists."""
+        """False, and nothing changed, if the version exists. Raises NotFoundError for an unknown user."""
 
     def model(self, user_id: str, version: int) -> ModelVersion | None: ...
 
     def models(self, user_id: str, *, limit: int = 50) -> Sequence[ModelVersion]:
         """Newest version first."""
 
+    # requests that carry an Idempotency-Key
+    def begin_request(
+        self, user_id: str, key: str, *, digest: str, at: datetime, stale_before: datetime, expires_at: datetime
+    ) -> EarlierRequest | None:
+        """Remember that it is being worked on; what there was before, and nothing changed, if it has an answer or
+        began after `stale_before`. What has expired by `at` is as if it never was."""
+
+    def finish_request(self, user_id: str, key: str, *, digest: str, answer: StoredAnswer | None) -> None:
+        """Remember the answer of the request begun with this digest; None forgets it, so that it can be tried again."""
+
     # housekeeping
     def delete_expired(self, at: datetime) -> int:
-        """Delete decisions expired by `at`, returning how many (DynamoDB's TTL does this by itself: 0)."""
+        """Delete decisions, matches and requests expired by `at`; how many (DynamoDB's TTL does it by itself: 0)."""
 
 
 class Blobs(Protocol):
@@ -247,7 +316,13 @@ class Queue(Protocol):
 
     def send_session(self, session: SwipeSession) -> None: ...
 
+    def send_sessions(self, sessions: Sequence[SwipeSession]) -> Sequence[SwipeSession]:
+        """Send many at once; those that were not stored, in their order."""
+
     def ask_refit(self, request: RefitRequest) -> None: ...
+
+    def ask_export(self, request: ExportRequest) -> None:
+        """To the same queue as refits."""
 
 
 class Secrets(Protocol):

@@ -2,6 +2,7 @@
 
 import os
 from functools import cache
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,6 +21,8 @@ class Settings(BaseModel):
     acted_table: str
     labels_table: str
     models_table: str
+    matches_table: str
+    requests_table: str
     bucket: str
     key_id: str
     sessions_queue_url: str = ""
@@ -28,6 +31,10 @@ class Settings(BaseModel):
     tinder_api: str = "https://api.gotinder.com"
     tinder_photo_hosts: str = ".gotinder.com"
     """Comma-separated host suffixes photos may be fetched from."""
+    tinder_like_method: Literal["GET", "POST"] = "POST"
+    tinder_pass_method: Literal["GET", "POST"] = "GET"  # noqa: S105  an HTTP method
+    tinder_platform: str = "web"
+    """The header `platform`; empty sends none. Sources disagree about these three."""
     simulator_api: str = ""
     """Where the deck `simulator` is, if there is one."""
     folder_deck: str = ""

@@ -4,8 +4,8 @@ from collections import Counter
 from datetime import datetime
 
 from swipr import costs
-from swipr.models import Answer, SessionReport
-from swipr.planning import Plan, Plans
+from swipr.models import Action, Answer, SessionReport
+from swipr.plans import Plan, Plans
 
 
 class Tally:
@@ -28,13 +28,26 @@ class Tally:
         names = {"like": "liked", "pass": "passed", "unsure": "unsure"}
         self.counts["filtered" if plan.filtered else names[plan.verdict]] += 1
 
-    def acted(self, plan: Plan, answer: Answer) -> None:
+    def began(self) -> None:
+        """An action has begun, and will be settled, whatever becomes of it."""
         self.actions += 1
+
+    def acted(self, plan: Plan, action: Action, answer: Answer) -> None:
+        """What became of a card, by the last action tried."""
         if answer.state == "sent":
             self.recorded(plan)
+            self.counts["superliked"] += action == "superlike"
         else:
             self.counts[answer.state] += 1
         self.counts["matches"] += answer.match_id is not None
+
+    def interrupted(self) -> None:
+        """An action of an earlier run whose outcome nobody can tell."""
+        self.counts["unknown"] += 1
+
+    def matched(self, matches: int) -> None:
+        """Matches of likes sent earlier, found now."""
+        self.counts["matches"] += matches
 
     def has_progressed(self) -> bool:
         """Whether anything was carried out or recorded."""

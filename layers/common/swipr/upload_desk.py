@@ -3,25 +3,25 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
-from swipr.errors import InputError, LabelError, NotFoundError
+from swipr.errors import InputError, LabelError
+from swipr.ids import missing, read_id
 from swipr.models import Value
 from swipr.ports import Blobs
 from swipr.upload_report import (
     UPLOADED,
-    UploadId,
     UploadReport,
+    as_known,
     new_upload_id,
     read_report,
     report_prefix,
     write_report,
 )
 from swipr.uploads import KINDS, kind_of, refuse_size
-
-Json = dict[str, Any]
+from swipr.views_cards import UploadEntry, UploadForm, UploadList, UploadView
 
 #: Half a gigabyte over a slow line.
 FORM_EXPIRES = timedelta(hours=1)
@@ -44,7 +44,7 @@ class UploadDesk:
     now: Callable[[], datetime]
     token: Callable[[int], str]
 
-    def open(self, user_id: str, new: NewUpload) -> Json:
+    def open(self, user_id: str, new: NewUpload) -> UploadForm:
         """A form that uploads exactly one file. Raises InputError naming the field that is wrong."""
         kind = kind_of(new.name)
         if kind is None:
@@ -66,32 +66,27 @@ class UploadDesk:
         write_report(self.blobs, user_id, report)
         expires_s = int(FORM_EXPIRES.total_seconds())
         url, fields = self.blobs.presign_post(report.key, max_bytes=new.size, expires_s=expires_s)
-        shown = report.model_dump(mode="json", include={"upload_id", "key", "expires_at"})
-        return shown | {"url": url, "fields": fields}
+        return UploadForm(upload_id=upload_id, key=report.key, expires_at=at + FORM_EXPIRES, url=url, fields=fields)
 
-    def report(self, user_id: str, upload_id: str) -> Json:
+    def report(self, user_id: str, upload_id: str) -> UploadView:
         """Raises NotFoundError for an upload that does not exist or is somebody else's."""
-        try:
-            TypeAdapter(UploadId).validate_python(upload_id)
-        except ValidationError:
-            raise NotFoundError("no such upload") from None
-        report = read_report(self.blobs, user_id, upload_id)
+        report = read_report(self.blobs, user_id, read_id("upload_id", upload_id))
         if report is None:
-            raise NotFoundError("no such upload, or its report has expired")
-        return _shown(report, self.now())
+            raise missing("upload_id")
+        return UploadView(**_as_it_is(report, self.now()).model_dump(exclude={"version", "tries"}))
 
-    def newest(self, user_id: str) -> Json:
+    def newest(self, user_id: str) -> UploadList:
         """Newest first, without their rows."""
         prefix = report_prefix(user_id)
         ids = [key.removeprefix(prefix).removesuffix(".json") for key in self.blobs.keys(prefix)]
         found = (read_report(self.blobs, user_id, upload_id) for upload_id in sorted(ids, reverse=True)[:LISTED])
         newest = sorted((report for report in found if report), key=lambda report: report.at, reverse=True)
-        shown = [_shown(report.model_copy(update={"rows": ()}), self.now()) for report in newest]
-        return {"uploads": [{name: value for name, value in one.items() if name != "rows"} for one in shown]}
+        shown = (_as_it_is(report, self.now()).model_dump(exclude={"version", "tries", "rows"}) for report in newest)
+        return UploadList(uploads=tuple(UploadEntry(**one) for one in shown))
 
 
-def _shown(report: UploadReport, now: datetime) -> Json:
+def _as_it_is(report: UploadReport, now: datetime) -> UploadReport:
+    """One that waits for a file whose form has expired has failed, and so has one that nobody reads any more."""
     if report.state == "waiting" and report.expires_at is not None and now > report.expires_at + LATE:
-        report = report.model_copy(update={"state": "failed", "why": "no file came before the form expired"})
-    shown = report.model_dump(mode="json", exclude={"rows", "version"})
-    return shown | {"rows": [row.model_dump(mode="json", exclude_none=True) for row in report.rows]}
+        return report.model_copy(update={"state": "failed", "why": "no file came before the form expired"})
+    return as_known(report, now)

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
+from swipr import kept_photos
 from swipr.embedding import BATCH_BYTES, BATCH_PHOTOS, embed
 from swipr.errors import LabelError, NotFoundError, UnfinishedError
 from swipr.judging import Judge
@@ -60,6 +61,7 @@ class UploadLabels:
         self._user_id, self._at = user_id, uploaded.uploaded_at
         self._store, self._blobs, self._judge, self._now, self._prefix = store, blobs, judge, now, prefix
         self._stored = {label.card_id: label for label in store.labels(user_id)}
+        self._keeps_photos = False
         self._first: dict[str, Row] = {}
         self._outcomes: dict[str, ReportRow] = {}
 
@@ -69,8 +71,10 @@ class UploadLabels:
             for number, batch in enumerate(self._batches(rows)):
                 if time_left_s() < RESERVE_S:
                     raise UnfinishedError(f"{progress.seen} of {len(rows)} rows are done")
-                if self._store.user(self._user_id) is None:
+                user = self._store.user(self._user_id)
+                if user is None:
                     return
+                self._keeps_photos = user.settings.keep_photos
                 progress.add(self._take(batch, f"{self._prefix}/{number}.zip", pool))
 
     # --- reading
@@ -102,7 +106,7 @@ class UploadLabels:
         if stored is not None and stored.labelled_at > self._at:
             return _Read(row, card_id, why=_LATER)
         if stored is not None and self._is_done(stored, row.choice):
-            return _Read(row, card_id, done=True)
+            return _Read(row, card_id, photo, done=True)
         return _Read(row, card_id, photo)
 
     def _is_done(self, stored: Label, choice: Choice) -> bool:
@@ -115,6 +119,7 @@ class UploadLabels:
         seen = self._see(fresh, key, pool)
         whys = pool.map(self._label, fresh, seen)
         refused = {one.row.number: why for one, why in zip(fresh, whys, strict=True)}
+        list(pool.map(self._keep, [one for one in batch if one.why is None and not refused.get(one.row.number)]))
         return [self._report(one, one.why or refused.get(one.row.number)) for one in batch]
 
     def _see(self, fresh: Sequence[_Read], key: str, pool: ThreadPoolExecutor) -> list[_Seen | str]:
@@ -153,6 +158,24 @@ class UploadLabels:
             features=seen.features,
         )
         return None if self._store.put_label(label) else _LATER
+
+    def _keep(self, one: _Read) -> None:
+        """Keep the photos of what is now a label, if its owner wants that; an earlier run may have come no further."""
+        if not self._keeps_photos or one.repeated:
+            return
+        photos = self._decided_photos(one.card_id) if one.photo is None else [one.photo]
+        if photos and not (one.done and kept_photos.keys(self._blobs, self._user_id, one.card_id)):
+            kept_photos.keep(self._blobs, self._user_id, one.card_id, photos)
+
+    def _decided_photos(self, card_id: str) -> list[bytes]:
+        """Those of the decision, while they last."""
+        now = self._now()
+        decision = self._store.decision(self._user_id, card_id, at=now)
+        try:
+            shown = decision.photos if decision is not None and decision.shows_photos(now) else ()
+            return [self._blobs.get_range(part) for part in shown]
+        except NotFoundError:
+            return []
 
     # --- saying so
 

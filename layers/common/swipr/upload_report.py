@@ -1,7 +1,7 @@
 """What becomes of an upload: one object under `reports/<user>/`, rewritten as it goes on."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
@@ -15,6 +15,14 @@ UPLOADED = "labels/"
 #: A report on its way is rewritten after so many rows, or so much time.
 EVERY_ROWS = 300
 EVERY_S = 2.0
+#: Refused items of an archive that are listed one by one.
+LISTED_REFUSALS = 200
+#: One on its way is looked after at least this often; it is tried three times within an hour at most. One that has not
+#: been heard of for longer will not be finished.
+DEAD_AFTER = timedelta(minutes=75)
+GIVEN_UP = (
+    "it could not be read to its end; what is counted is stored. Upload it again, in smaller parts if it is large"
+)
 
 _GIVEN_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{16}")
 _OTHER_CHARACTERS = re.compile(r"[^A-Za-z0-9._=-]")
@@ -49,6 +57,11 @@ class UploadReport(Value):
     seen: int = 0
     total: int | None = None
     rows: tuple[ReportRow, ...] = ()
+    """Of an export's archive only those that were refused, and not all of very many."""
+    restored: dict[str, int] | None = None
+    """Of an export's archive: how many of each kind."""
+    tries: int = 0
+    """How often it was begun."""
     uploaded_at: AwareDatetime | None = None
     version: str | None = None
     expires_at: AwareDatetime | None = None
@@ -108,6 +121,13 @@ def read_report(blobs: Blobs, user_id: str, upload_id: str) -> UploadReport | No
         return None
 
 
+def as_known(report: UploadReport, at: datetime) -> UploadReport:
+    """The report, or that it failed where nobody works on it any more."""
+    if report.state == "reading" and at - report.at > DEAD_AFTER:
+        return report.model_copy(update={"state": "failed", "why": GIVEN_UP})
+    return report
+
+
 def write_report(blobs: Blobs, user_id: str, report: UploadReport) -> None:
     body = report.model_dump_json(exclude_none=True).encode()
     blobs.put(report_key(user_id, report.upload_id), body, content_type="application/json")
@@ -119,7 +139,12 @@ class Progress:
     def __init__(self, report: UploadReport, save: Callable[[UploadReport], None], now: Callable[[], datetime]) -> None:
         self._report, self._save, self._now = report, save, now
         self._rows: list[ReportRow] = []
+        self._counted: dict[str, tuple[int, int]] = {}
         self._saved_rows = 0
+
+    @property
+    def tries(self) -> int:
+        return self._report.tries
 
     def begin(self, total: int) -> None:
         self._report = self._report.model_copy(update={"total": total})
@@ -127,17 +152,34 @@ class Progress:
 
     @property
     def taken(self) -> int:
-        return sum(row.taken for row in self._rows)
+        return sum(row.taken for row in self._rows) + sum(taken for taken, _ in self._counted.values())
+
+    @property
+    def refused(self) -> int:
+        return sum(not row.taken for row in self._rows) + sum(refused for _, refused in self._counted.values())
 
     @property
     def seen(self) -> int:
-        return len(self._rows)
+        return self.taken + self.refused
 
     def add(self, rows: Iterable[ReportRow]) -> None:
         self._rows += rows
         late = self._now() - self._report.at >= timedelta(seconds=EVERY_S)
         if late or len(self._rows) - self._saved_rows >= EVERY_ROWS:
             self._write("reading")
+
+    def count(self, kind: str, start: int, whys: Sequence[str | None]) -> None:
+        """Items of an archive, from number `start` of their kind: why each was not taken, or None.
+
+        What is refused is listed as a row, as long as there are few.
+        """
+        refused = [(number, why) for number, why in enumerate(whys, start=start) if why is not None]
+        listed = refused[: max(0, LISTED_REFUSALS - len(self._rows))]
+        rows = [ReportRow(row=number + 1, taken=False, name=f"{kind}[{number}]", why=why) for number, why in listed]
+        taken, unlisted = self._counted.get(kind, (0, 0))
+        counted = taken + len(whys) - len(refused), unlisted + len(refused) - len(listed)
+        self._counted[kind] = counted
+        self.add(rows)
 
     def finish(self, why: str | None) -> UploadReport:
         """`failed` and why, or `done`."""
@@ -150,8 +192,9 @@ class Progress:
             "why": why,
             "rows": tuple(sorted(self._rows, key=lambda row: row.row)),
             "taken": self.taken,
-            "refused": len(self._rows) - self.taken,
+            "refused": self.refused,
             "seen": self.seen,
+            "restored": {kind: taken for kind, (taken, _) in self._counted.items()} or None,
             "at": self._now(),
         }
         self._report = self._report.model_copy(update=changes)

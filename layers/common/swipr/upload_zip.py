@@ -29,14 +29,15 @@ _ENCRYPTED = 0x1
 _UNIX = 3
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 #: What reading a lying or damaged archive raises; the world's own failures (OSError, NotFoundError) are not among them.
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, LookupError)
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, LookupError)
 
 
 class ZipRows:
     """The photos of a zip as rows, in the order they lie in it. Raises LabelError when the whole cannot be used."""
 
-    def __init__(self, file: BlobFile, size: int) -> None:
-        self._archive = _opened(file)
+    def __init__(self, archive: zipfile.ZipFile, size: int) -> None:
+        """`size`: of the zip itself, bytes."""
+        self._archive = archive
         self._entries = sorted(filter(_counts, self._archive.infolist()), key=lambda entry: entry.header_offset)
         self._top = _top_folder(self._entries)
         # What is given out, and all that is unpacked: a bomb that is refused costs work, but no good photo its place.
@@ -59,7 +60,7 @@ class ZipRows:
 
     def _choice(self, entry: zipfile.ZipInfo) -> Choice:
         """By the entry's folder. Raises LabelError for one that is not to be read."""
-        _refuse_tricks(entry)
+        refuse_tricks(entry)
         parts = entry.orig_filename.split("/")
         if len(parts) > 2 and parts[0] == self._top:
             parts = parts[1:]
@@ -75,7 +76,7 @@ class ZipRows:
         try:
             with self._archive.open(entry) as stream:
                 return self._inflate(stream, entry)
-        except _DAMAGED:
+        except DAMAGED:
             raise LabelError("is damaged in the zip") from None
 
     def _inflate(self, stream: IO[bytes], entry: zipfile.ZipInfo) -> bytes:
@@ -96,10 +97,11 @@ class ZipRows:
         return bytes(photo)
 
 
-def _opened(file: BlobFile) -> zipfile.ZipFile:
+def opened(file: BlobFile) -> zipfile.ZipFile:
+    """Raises LabelError for what is no zip."""
     try:
         return zipfile.ZipFile(cast(IO[bytes], file))
-    except _DAMAGED:
+    except DAMAGED:
         raise LabelError("the file is not a zip that can be read, or is cut short") from None
 
 
@@ -138,7 +140,7 @@ def _refuse_too_much(entries: list[zipfile.ZipInfo]) -> None:
         )
 
 
-def _refuse_tricks(entry: zipfile.ZipInfo) -> None:
+def refuse_tricks(entry: zipfile.ZipInfo) -> None:
     name = entry.orig_filename
     parts = name.split("/")
     if "\\" in name or "\0" in name or parts[0][1:2] == ":" or parts[0] == "" or {".", ".."} & set(parts):

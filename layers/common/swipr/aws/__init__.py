@@ -1,0 +1,50 @@
+"""The world on AWS: `bootstrap` imports this module by default.
+
+The builders take the Settings and return the adapters. The SDK is imported when the first of them is called: what a
+function does not use, it does not load. No module of this package has a builder's name: it would take its place.
+"""
+
+from typing import TYPE_CHECKING
+
+from swipr.settings import Settings
+
+if TYPE_CHECKING:
+    from swipr.judging import Judge
+    from swipr.ports import Blobs, Queue, Secrets, Store
+
+
+def store(settings: Settings) -> "Store":
+    from swipr.aws import clients
+    from swipr.aws.dynamo import DynamoStore
+    from swipr.aws.tables import Tables
+
+    return DynamoStore(clients.dynamodb(), Tables.of(settings))
+
+
+def blobs(settings: Settings) -> "Blobs":
+    from swipr.aws import clients
+    from swipr.aws.s3 import S3Blobs
+
+    return S3Blobs(clients.s3(), settings.bucket)
+
+
+def queue(settings: Settings) -> "Queue":
+    from swipr.aws import clients
+    from swipr.aws.sqs import SqsQueue
+
+    return SqsQueue(clients.sqs(), sessions_url=settings.sessions_queue_url, refits_url=settings.refits_queue_url)
+
+
+def secrets(settings: Settings) -> "Secrets":
+    from swipr.aws import clients
+    from swipr.aws.kms import KmsSecrets
+    from swipr.aws.tables import Tables
+
+    return KmsSecrets(clients.kms(), clients.dynamodb(), key_id=settings.key_id, users=Tables.of(settings).users)
+
+
+def judge(settings: Settings) -> "Judge":
+    from swipr.aws import clients
+    from swipr.aws.lambda_judge import LambdaJudge
+
+    return LambdaJudge(clients.judge(), settings.judge_function)

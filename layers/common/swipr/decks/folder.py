@@ -7,7 +7,7 @@ being written is taken from the decisions.
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
@@ -18,7 +18,7 @@ from swipr.decks.folder_places import KINDS, Places
 from swipr.decks.folder_results import Outcome, Results, Row
 from swipr.decks.folder_scan import ChangedError, Found, Look, PhotoFolder, card_id_of, read_unchanged
 from swipr.errors import DeckUnavailableError, PhotoError
-from swipr.models import Answer, Card, Choice, Decision, Match, Offer, Photo, State, is_final
+from swipr.models import Answer, Card, Choice, Decision, DeckHealth, MatchList, Offer, Photo, State, is_final
 
 #: Cards of one offer, and the bytes that a session then keeps of them.
 BATCH: Final = 60
@@ -108,8 +108,19 @@ class FolderDeck:
     def pass_(self, card: Card) -> Answer:
         return self._write(card, "pass")
 
-    def matches(self) -> Sequence[Match]:
-        return ()
+    def superlike(self, card: Card) -> Answer:
+        """A folder knows no more than likes."""
+        return self._write(card, "like")
+
+    def matches(self) -> MatchList:
+        return MatchList()
+
+    def check(self) -> DeckHealth:
+        try:
+            self._look()
+        except OSError as error:
+            return DeckHealth(works=False, text=f"The folder cannot be used: {_words(error)}.")
+        return DeckHealth(works=True, text="The folder can be read.")
 
     # --- looking --------------------------------------------------------------------------------------
 

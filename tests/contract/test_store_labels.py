@@ -1,0 +1,199 @@
+"""What every Store means: labels and models."""
+
+import math
+
+import pytest
+
+from swipr.errors import NotFoundError
+from tests.contract.races import race, race_each
+from tests.contract.values import NOT_TEXT, a_decision, a_label, a_model, a_user, later, lease_of
+
+
+@pytest.fixture
+def known(store):
+    """A store that knows ann and bob; ann runs a session with fence 1."""
+    for user_id in ("ann", "bob"):
+        store.create_user(a_user(user_id))
+    lease_of(store)
+    return store
+
+
+def unsure(card_id="tinder:1", **changes):
+    return a_decision(card_id, state="unsure", verdict="unsure", **changes)
+
+
+@pytest.mark.parametrize("features", [b"", NOT_TEXT, bytes(2704 * 2)])
+def test_a_label_is_read_as_it_was(known, features):
+    label = a_label(features=features, source="correction", chosen_by="uncertain")
+
+    assert known.put_label(label) is True
+    assert known.label("ann", "tinder:1") == label
+
+
+def test_a_label_of_an_unknown_user_is_not_found_and_not_stored(known):
+    with pytest.raises(NotFoundError):
+        known.put_label(a_label(user_id="nobody"))
+
+    assert known.label("nobody", "tinder:1") is None
+    assert known.labels("nobody") == []
+
+
+def test_an_absent_label_is_none(known):
+    known.put_label(a_label())
+
+    assert known.label("ann", "tinder:2") is None
+    assert known.label("bob", "tinder:1") is None
+    assert known.delete_label("ann", "tinder:2") is None
+
+
+@pytest.mark.parametrize("seconds", [0, 0.000001, 60])
+def test_a_label_as_new_or_newer_replaces(known, seconds):
+    known.put_label(a_label())
+    newer = a_label(choice="pass", labelled_at=later(seconds), features=b"xx")
+
+    assert known.put_label(newer) is True
+    assert known.label("ann", "tinder:1") == newer
+    assert len(known.labels("ann")) == 1
+
+
+def test_an_older_label_changes_nothing(known):
+    known.put_label(a_label())
+    known.record_decision(unsure(), fence=1)
+
+    assert known.put_label(a_label(choice="pass", labelled_at=later(-0.000001))) is False
+    assert known.label("ann", "tinder:1") == a_label()
+    assert known.user("ann").held == ("tinder:1",)
+
+
+def test_refreshing_replaces_what_was_seen_of_this_very_label(known):
+    known.put_label(a_label())
+    known.record_decision(unsure(), fence=1)
+    fresh = a_label(backbone="f" * 64, features=b"xxxx")
+
+    assert known.refresh_label(fresh) is True
+    assert known.refresh_label(fresh) is True
+    assert known.label("ann", "tinder:1") == fresh
+    assert known.user("ann").held == ("tinder:1",)
+
+
+@pytest.mark.parametrize("changes", [{"labelled_at": later(1)}, {"labelled_at": later(-1)}, {"choice": "pass"}])
+def test_refreshing_leaves_another_label_of_the_card_alone(known, changes):
+    known.put_label(a_label(**changes))
+
+    assert known.refresh_label(a_label(features=b"xxxx")) is False
+    assert known.label("ann", "tinder:1") == a_label(**changes)
+
+
+def test_refreshing_brings_no_deleted_label_back(known):
+    known.put_label(a_label())
+    known.delete_label("ann", "tinder:1")
+
+    assert known.refresh_label(a_label()) is False
+    assert known.labels("ann") == []
+
+
+def test_a_label_put_twice_is_there_once(known):
+    assert known.put_label(a_label()) is True
+    assert known.put_label(a_label()) is True
+
+    assert known.labels("ann") == [a_label(features=b"")]
+
+
+def test_a_deleted_label_is_returned_whole_and_gone(known):
+    known.put_label(a_label())
+
+    assert known.delete_label("ann", "tinder:1") == a_label()
+    assert known.delete_label("ann", "tinder:1") is None
+    assert known.labels("ann") == []
+
+
+def test_labels_come_by_card_without_features(known):
+    for card_id in ("b:1", "a:2", "a:10", "a:Z", "a:é"):
+        known.put_label(a_label(card_id))
+    known.put_label(a_label("a:1", user_id="bob"))
+
+    labels = known.labels("ann")
+
+    assert [label.card_id for label in labels] == sorted(("b:1", "a:2", "a:10", "a:Z", "a:é"))
+    assert {label.features for label in labels} == {b""}
+
+
+def test_features_come_for_the_cards_asked(known):
+    for number in range(3):
+        known.put_label(a_label(f"a:{number}", features=bytes([number])))
+
+    assert known.label_features("ann", ["a:2", "a:0", "a:7"]) == {"a:0": b"\0", "a:2": b"\2"}
+    assert known.label_features("ann", []) == {}
+    assert known.label_features("bob", ["a:0"]) == {}
+
+
+def test_many_labels_are_read_at_once(known, plenty):
+    for number in range(plenty):
+        known.put_label(a_label(f"a:{number}"))
+
+    assert len(known.labels("ann")) == plenty
+    assert len(known.label_features("ann", [f"a:{number}" for number in range(plenty)])) == plenty
+
+
+def test_labels_put_at_the_same_time_are_all_there_and_the_newest_wins(known):
+    race_each(
+        [
+            lambda second=second: [known.put_label(a_label(f"a:{n}", labelled_at=later(second))) for n in range(20)]
+            for second in range(4)
+        ]
+    )
+
+    labels = known.labels("ann")
+    assert len(labels) == 20
+    assert {label.labelled_at for label in labels} == {later(3)}
+
+
+# models
+
+
+def test_a_model_is_read_as_it_was(known):
+    assert known.put_model(a_model()) is True
+    assert known.model("ann", 1) == a_model()
+
+
+def test_an_existing_version_is_refused_and_nothing_changes(known):
+    known.put_model(a_model())
+
+    assert known.put_model(a_model(head=b"other")) is False
+    assert known.model("ann", 1) == a_model()
+
+
+def test_a_model_of_an_unknown_user_is_not_found_and_not_stored(known):
+    with pytest.raises(NotFoundError):
+        known.put_model(a_model(user_id="nobody"))
+
+    assert known.models("nobody") == []
+
+
+def test_an_absent_model_is_none(known):
+    known.put_model(a_model())
+
+    assert known.model("ann", 2) is None
+    assert known.model("bob", 1) is None
+
+
+def test_models_come_newest_version_first(known):
+    for version in (2, 10, 9, 1):
+        known.put_model(a_model(version))
+    known.put_model(a_model(11, user_id="bob"))
+
+    assert [model.version for model in known.models("ann")] == [10, 9, 2, 1]
+    assert known.models("ann", limit=2) == [a_model(10), a_model(9)]
+    assert known.models("nobody") == []
+
+
+def test_a_metric_that_is_no_number_is_refused_and_not_half_stored(known):
+    with pytest.raises(ValueError, match="JSON"):
+        known.put_model(a_model(metrics={"auc": math.nan}))
+
+    assert known.models("ann") == []
+
+
+def test_one_of_many_publishes_a_version(known):
+    for version in range(1, 30):
+        assert sorted(race(lambda: known.put_model(a_model(version)), threads=3)) == [False, False, True]  # noqa: B023
