@@ -62,7 +62,7 @@ EVENT_PROPERTIES = {
     "HttpApi": {"ApiId", "Auth", "Method", "Path"},
     "S3": {"Bucket", "Events", "Filter"},
     "SQS": {"BatchSize", "Queue", "ScalingConfig"},
-    "ScheduleV2": {"DeadLetterConfig", "RetryPolicy", "ScheduleExpression"},
+    "ScheduleV2": {"DeadLetterConfig", "OmitName", "RetryPolicy", "ScheduleExpression"},
 }
 GLOBALS = {"Function"}
 UNIT_S = {"minute": 60, "hour": 3600, "day": 86_400}

@@ -207,7 +207,9 @@ def careless_tables(source):
         if not body.get("SSESpecification", {}).get("SSEEnabled")
         or not body.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled")
         or body.get("BillingMode") != "PAY_PER_REQUEST"
-        or source["Resources"][name].get("DeletionPolicy") != "Retain"
+        # Kept when the stack goes, but not when its first deployment fails: the next one would find the name taken.
+        or source["Resources"][name].get("DeletionPolicy") != "RetainExceptOnCreate"
+        or source["Resources"][name].get("UpdateReplacePolicy") != "Retain"
     }
 
 
@@ -273,6 +275,20 @@ def test_globals_do_not_name_a_function(source):
 
 def test_messages_stay_hidden_six_times_the_time_out(source):
     assert early_redeliveries(source) == set()
+
+
+def test_what_is_named_is_not_left_behind_by_a_failed_first_deployment(source):
+    named = {"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::DynamoDB::Table"}
+    policies = {body.get("DeletionPolicy") for body in source["Resources"].values() if body["Type"] in named}
+
+    assert policies == {"RetainExceptOnCreate"}
+
+
+def test_a_second_stack_has_a_schedule_of_its_own(translated):
+    schedules = list(of_type(translated, "AWS::Scheduler::Schedule").values())
+
+    assert len(schedules) == 1
+    assert "Name" not in schedules[0]
 
 
 def test_late_ticks_die_before_the_next(source):
