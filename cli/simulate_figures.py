@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from swipr import costs, metrics
+from swipr import metrics
+from swipr.sessions import costs
 
 BINS = 10
 #: Scores are recorded with six digits: a recorded 0 or 1 is no more certain than this.

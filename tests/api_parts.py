@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from swipr.api import Api
+from swipr.api.parts import Api
 from tests.install import Install
 
 

@@ -12,7 +12,7 @@ from swipr.decks.folder_places import KINDS, Link, Places
 from swipr.decks.folder_results import Results, Row
 from swipr.decks.folder_scan import PhotoFolder, card_id_of
 from swipr.models import Card, Label, SessionReport, Status, User
-from swipr.planning import Parts
+from swipr.sessions.planning import Parts
 from tests.doubles import BACKBONE, JPEG, Crash, Crashes
 from tests.install import USER, Install
 

@@ -9,12 +9,12 @@ from local.blobs import FileBlobs
 from local.database import Database
 from local.secrets import AesSecrets
 from local.store import SqliteStore
-from swipr import matching
 from swipr.errors import SessionBusyError
 from swipr.models import Answer, BlobRange, Card, Match, SessionReport, Status, SwipeSession, User, UserSettings
-from swipr.planning import Parts
 from swipr.ports import Blobs, Secrets, Store
-from swipr.session import run_session
+from swipr.sessions import matching
+from swipr.sessions.planning import Parts
+from swipr.sessions.session import run_session
 from swipr.swiping import tick
 from tests.doubles import Clock, Crash, Crashes, FakeDeck, FakeJudge, card, model, seeded_cards
 

@@ -5,10 +5,10 @@ import struct
 from datetime import datetime, timedelta
 from typing import Any
 
-from swipr.exports import ExportState, archive_key, write_state
 from swipr.models import Decision, Label, MatchRecord, Status, User, UserSettings
-from swipr.session_photos import join_rows, session_prefix, zip_photos
-from swipr.upload_report import UploadReport, write_report
+from swipr.sessions.photos import join_rows, session_prefix, zip_photos
+from swipr.takeout.exports import ExportState, archive_key, write_state
+from swipr.uploads.report import UploadReport, write_report
 from tests.doubles import BACKBONE, JPEG, model
 from tests.install import Install
 

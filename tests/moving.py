@@ -17,8 +17,6 @@ from local.database import Database
 from local.secrets import AesSecrets
 from local.store import SqliteStore
 from swipr import heads, kept_photos
-from swipr.export_writer import ExportWriter
-from swipr.exports import ExportDesk, archive_key
 from swipr.handoff import hand_over
 from swipr.heads import Head
 from swipr.models import (
@@ -33,11 +31,13 @@ from swipr.models import (
     User,
     UserSettings,
 )
-from swipr.planning import acted_key
 from swipr.ports import Blobs, Secrets, Store
-from swipr.session_photos import join_rows, zip_photos
-from swipr.upload_report import Uploaded, UploadReport, read_report
-from swipr.uploads import Uploads
+from swipr.sessions.photos import join_rows, zip_photos
+from swipr.sessions.planning import acted_key
+from swipr.takeout.exports import ExportDesk, archive_key
+from swipr.takeout.writer import ExportWriter
+from swipr.uploads.report import Uploaded, UploadReport, read_report
+from swipr.uploads.uploads import Uploads
 from tests.doubles import Clock
 
 LONG_S = 300.0

@@ -12,13 +12,13 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError as NoRo
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from swipr import bootstrap, settings
-from swipr.dispatch import answer, failure, problem_reply
+from swipr.api.dispatch import answer, failure, problem_reply
+from swipr.api.exchange import Reply, Request
+from swipr.api.operations import Operation
+from swipr.api.problems import problem
+from swipr.api.routes import OPERATIONS, methods_of, takes
 from swipr.errors import InputError
-from swipr.exchange import Reply, Request
 from swipr.failures import describe
-from swipr.operations import Operation
-from swipr.problems import problem
-from swipr.routes import OPERATIONS, methods_of, takes
 from swipr.telemetry import logger
 
 

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from swipr import bootstrap
 from swipr.models import ExportRequest, RefitRequest
 from swipr.telemetry import logger
-from swipr.upload_report import Uploaded
+from swipr.uploads.report import Uploaded
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:

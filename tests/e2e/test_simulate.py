@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from simulator.photo_folder import PhotoFolder
-from swipr import costs
+from swipr.sessions import costs
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS, SEED = 24, 5

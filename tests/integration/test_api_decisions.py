@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from swipr import api_decisions
-from swipr.api import Api
-from swipr.api_decisions import SCAN_PAGES, SCAN_SIZE, DecisionQuery
+from swipr.api import decisions as api_decisions
+from swipr.api.decisions import SCAN_PAGES, SCAN_SIZE, DecisionQuery
+from swipr.api.parts import Api
 from swipr.errors import InputError
 from swipr.models import Decision
 from tests.api_home import Asked, Caller, swipe

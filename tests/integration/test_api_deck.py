@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from swipr import api_deck
-from swipr.api_deck import DeckConnection
+from swipr.api import deck as api_deck
+from swipr.api.deck import DeckConnection
 from swipr.errors import DeckRefusedError, DeckUnavailableError
 from swipr.models import DeckHealth, User, UserSettings
 from swipr.swiping import Deck

@@ -23,9 +23,9 @@ from local.sign_in import SCOPE, SignIn
 from local.users import LocalUsers
 from local.web_server import WebServer
 from swipr import bootstrap
-from swipr.openapi import document
-from swipr.operations import Operation
-from swipr.routes import OPERATIONS, takes
+from swipr.api.openapi import document
+from swipr.api.operations import Operation
+from swipr.api.routes import OPERATIONS, takes
 from tests.api_home import Caller
 from tests.install import USER
 from tests.lived import granted, live

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from swipr import api_labels
-from swipr.api_decisions import SCAN_PAGES, SCAN_SIZE
-from swipr.api_labels import RANDOM_EVERY, NextQuery
+from swipr.api import labels as api_labels
+from swipr.api.decisions import SCAN_PAGES, SCAN_SIZE
+from swipr.api.labels import RANDOM_EVERY, NextQuery
 from swipr.models import BlobRange
 from tests.api_home import Asked, Caller, swipe
 from tests.api_parts import api_of

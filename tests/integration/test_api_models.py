@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from swipr import api_models
+from swipr.api import models as api_models
 from swipr.errors import ConflictError
 from swipr.models import ModelVersion
 from tests.api_home import Asked, Caller

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from swipr import api_predict
-from swipr.api import Api
-from swipr.api_predict import INLINE_BYTES, MOST_BYTES, PhotoByLink, PhotoByUpload
+from swipr.api import predict as api_predict
+from swipr.api.parts import Api
+from swipr.api.predict import INLINE_BYTES, MOST_BYTES, PhotoByLink, PhotoByUpload
 from swipr.errors import ConflictError, InputError, ModelError, NotFoundError
 from tests.api_home import Asked, Caller
 from tests.api_parts import api_of

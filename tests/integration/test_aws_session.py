@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from swipr.models import BlobRange
-from swipr.session import LEASE_S
+from swipr.sessions.session import LEASE_S
 from tests.doubles import Crashes
 from tests.install import USER, Install
 from tests.moto_world import MotoWorld, build_stack, moto_world

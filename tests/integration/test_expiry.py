@@ -10,9 +10,11 @@ from local.blobs import FileBlobs
 from local.expiry import expire
 from local.orphans import AT_LEAST_OLD
 from local.queue import SqliteQueue
-from swipr import api_decisions, api_labels, kept_photos
-from swipr.api_decisions import DecisionQuery
-from swipr.api_labels import NewChoice
+from swipr import kept_photos
+from swipr.api import decisions as api_decisions
+from swipr.api import labels as api_labels
+from swipr.api.decisions import DecisionQuery
+from swipr.api.labels import NewChoice
 from swipr.errors import InputError, NotFoundError
 from swipr.models import Answer, Label
 from tests.api_parts import api_of

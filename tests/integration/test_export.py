@@ -12,10 +12,10 @@ import pytest
 
 from swipr import kept_photos
 from swipr.errors import NotFoundError
-from swipr.export_writer import ExportWriter
-from swipr.exports import KEPT_FOR, PATIENCE, archive_key, export_prefix
 from swipr.forgetting import delete_everything, forget_card
 from swipr.models import ExportRequest, User
+from swipr.takeout.exports import KEPT_FOR, PATIENCE, archive_key, export_prefix
+from swipr.takeout.writer import ExportWriter
 from tests.doubles import Clock
 from tests.moto_world import moto_world
 from tests.moving import Home, data_of, local_home, photo_of, photos_of, settle

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from swipr.gathering import ENOUGH
 from swipr.models import Answer, Card, Offer
-from swipr.plans import NOT_TAUGHT
-from swipr.session import run_session
+from swipr.sessions.gathering import ENOUGH
+from swipr.sessions.plans import NOT_TAUGHT
+from swipr.sessions.session import run_session
 from tests.doubles import BACKBONE, Crashes, card
 from tests.install import USER, Install
 from tests.looks import Make, answer, deal, decision_of, look, state_of, swipes_of, user_of

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swipr.archive import MAX_DATA_BYTES
 from swipr.errors import UnfinishedError
 from swipr.forgetting import delete_everything
 from swipr.models import User, UserSettings
-from swipr.upload_report import GIVEN_UP, read_report
-from swipr.uploads import TRIES
+from swipr.takeout.archive import MAX_DATA_BYTES
+from swipr.uploads.report import GIVEN_UP, read_report
+from swipr.uploads.uploads import TRIES
 from tests.doubles import Clock, Crash, Crashes
 from tests.moving import Home, Json, a_model, data_of, local_home, photo_of, settle, with_data
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from swipr import bootstrap
-from swipr.operations import Operation
-from swipr.routes import OPERATIONS
+from swipr.api.operations import Operation
+from swipr.api.routes import OPERATIONS
 from tests.api_home import Caller
 from tests.doubles import model
 from tests.install import USER, Install

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from swipr.errors import DeckRefusedError, DeckUnavailableError
-from swipr.matching import MATCHES_EVERY, read_matches
 from swipr.models import Answer, Match, MatchList, MatchRecord
+from swipr.sessions.matching import MATCHES_EVERY, read_matches
 from tests.doubles import Crashes, card
 from tests.install import USER, Install
 from tests.looks import Make, decision_of, look, sent, settings, state_of, user_of

@@ -8,10 +8,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from functions.api import app as api_app
-from swipr.ids import IDS
-from swipr.openapi import EVERYWHERE, document
-from swipr.operations import Operation
-from swipr.routes import FIXED, OPERATIONS, methods_of, takes
+from swipr.api.ids import IDS
+from swipr.api.openapi import EVERYWHERE, document
+from swipr.api.operations import Operation
+from swipr.api.routes import FIXED, OPERATIONS, methods_of, takes
 from tests.api_home import Caller
 
 DOCUMENT = document(OPERATIONS)

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from swipr import api_account, api_predict, kept_photos
+from swipr import kept_photos
+from swipr.api import account as api_account
+from swipr.api import predict as api_predict
 from swipr.errors import ConflictError, ModelError
 from swipr.feedback import Feedback
 from swipr.judging import OTHER_BACKBONE

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from swipr.models import Answer, Label, SwipeSession
-from swipr.session import LEASE_S
+from swipr.sessions.session import LEASE_S
 from tests.doubles import BACKBONE, Crashes
 from tests.install import SWIPES, USER, Install
 

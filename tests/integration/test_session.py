@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from swipr import judged_cards
 from swipr.errors import DeckRefusedError, DeckUnavailableError, ModelError, SessionBusyError
 from swipr.models import Answer, Offer, Photo, SwipeSession
-from swipr.session import FRESH_S, LEASE_S, MAX_HELD, run_session
+from swipr.sessions import judged_cards
+from swipr.sessions.session import FRESH_S, LEASE_S, MAX_HELD, run_session
 from tests.doubles import card
 from tests.install import USER
 from tests.looks import Make, answer, deal, look, sent, settings, state_of, swipes_of

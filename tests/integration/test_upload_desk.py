@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from swipr.api.upload_desk import FORM_EXPIRES, LATE, LISTED, NewUpload, UploadDesk
 from swipr.errors import InputError, NotFoundError
-from swipr.upload_desk import FORM_EXPIRES, LATE, LISTED, NewUpload, UploadDesk
-from swipr.upload_report import UploadReport, write_report
+from swipr.uploads.report import UploadReport, write_report
 from tests.install import USER, Install
 
 Make = Callable[..., Install]

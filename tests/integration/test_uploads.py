@@ -17,11 +17,11 @@ from swipr.embedding import BATCH_BYTES
 from swipr.errors import ModelError, NotFoundError, UnfinishedError
 from swipr.judging import JudgeAnswer, JudgeRequest
 from swipr.models import Answer, RefitRequest, User
-from swipr.planning import acted_key
-from swipr.upload_labels import RESERVE_S
-from swipr.upload_report import Uploaded, UploadReport, read_report
-from swipr.upload_rows import MAX_TEXT_BYTES
-from swipr.uploads import GONE_AFTER, Uploads
+from swipr.sessions.planning import acted_key
+from swipr.uploads.labels import RESERVE_S
+from swipr.uploads.report import Uploaded, UploadReport, read_report
+from swipr.uploads.rows import MAX_TEXT_BYTES
+from swipr.uploads.uploads import GONE_AFTER, Uploads
 from tests.doubles import BACKBONE, Crash, Crashes, FakeJudge, card
 from tests.install import USER, Install
 from tests.zips import photo, zip_of

@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from swipr import kept_photos
+from swipr.api.upload_desk import UploadDesk
 from swipr.errors import ModelError, UnfinishedError
 from swipr.models import UserSettings
-from swipr.upload_desk import UploadDesk
-from swipr.upload_report import DEAD_AFTER, GIVEN_UP
-from swipr.uploads import TRIES
+from swipr.uploads.report import DEAD_AFTER, GIVEN_UP
+from swipr.uploads.uploads import TRIES
 from tests.doubles import JPEG, Crash, Crashes
 from tests.install import USER
 from tests.integration.test_uploads import KEY, Desk, desk, photos, swiped

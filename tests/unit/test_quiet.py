@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from swipr.models import WEEKDAYS, UserSettings
-from swipr.quiet import quiet_until
+from swipr.sessions.quiet import quiet_until
 
 BERLIN = "Europe/Berlin"
 NIGHT = {"start": "22:00", "end": "07:00"}

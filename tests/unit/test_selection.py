@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from swipr.models import Card, Filters, Photo
-from swipr.selection import dropped_by
+from swipr.sessions.selection import dropped_by
 
 PHOTOS = tuple(Photo(photo_id=str(number), url=f"photo/{number}") for number in range(3))
 ANNA = Card(

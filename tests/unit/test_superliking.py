@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from swipr.models import Card, UserSettings
-from swipr.superliking import superlike_reason
+from swipr.sessions.superliking import superlike_reason
 
 NEVER = {"when": "never"}
 OUT = {"when": "out_of_likes"}

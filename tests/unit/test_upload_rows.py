@@ -7,7 +7,7 @@ import tracemalloc
 import pytest
 
 from swipr.errors import LabelError
-from swipr.upload_rows import MAX_ROWS, MAX_TEXT_BYTES, Row, read_csv, read_json
+from swipr.uploads.rows import MAX_ROWS, MAX_TEXT_BYTES, Row, read_csv, read_json
 
 
 def json_row(value: object) -> Row:

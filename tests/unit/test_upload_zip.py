@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import pytest
 
-from swipr import upload_zip
 from swipr.blob_file import READ_BYTES, WINDOW_BYTES, BlobFile
 from swipr.errors import LabelError, NotFoundError
 from swipr.models import BlobRange
-from swipr.upload_zip import FREE_BYTES, MAX_PHOTO_BYTES, MAX_RATIO, ZipRows, opened
+from swipr.uploads import zip as upload_zip
+from swipr.uploads.zip import FREE_BYTES, MAX_PHOTO_BYTES, MAX_RATIO, ZipRows, opened
 from tests.zips import COMPRESSED, FLAGS, METHOD, PLACE, UNPACKED, Entries, lie, photo, zip_of
 
 LIKE, PASS = photo("like"), photo("pass")

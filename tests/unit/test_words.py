@@ -2,7 +2,7 @@
 
 import pytest
 
-from swipr.words import first_found, fold
+from swipr.sessions.words import first_found, fold
 
 FOUND = [
     ("dog", "I love my DOG!"),

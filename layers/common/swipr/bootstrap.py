@@ -17,14 +17,14 @@ from swipr import settings
 from swipr.errors import DeckRefusedError
 from swipr.judging import Judge
 from swipr.models import SessionReport, State, SwipeSession, User
-from swipr.planning import Parts, acted_key
 from swipr.ports import Blobs, Queue, Secrets, Store
-from swipr.session import run_session
+from swipr.sessions.planning import Parts, acted_key
+from swipr.sessions.session import run_session
 from swipr.settings import Settings
 from swipr.swiping import Deck, tick
 
 if TYPE_CHECKING:
-    from swipr.api import Api
+    from swipr.api.parts import Api
     from swipr.decks.folder_scan import PhotoFolder
     from swipr.feedback import Feedback
 
@@ -153,7 +153,7 @@ def photo_folder() -> "PhotoFolder":
 
 @cache
 def api() -> "Api":
-    from swipr.api import Api
+    from swipr.api.parts import Api
 
     chosen = settings.load()
     secrets, store = world().secrets(chosen), world().store(chosen)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from swipr.errors import ModelError
-from swipr.judged_cards import ADDRESS_EXPIRES_S
 from swipr.judging import PHOTOS_PER_CALL, Judge, PhotoSource
 from swipr.ports import Blobs
-from swipr.session_photos import zip_photos
+from swipr.sessions.judged_cards import ADDRESS_EXPIRES_S
+from swipr.sessions.photos import zip_photos
 
 #: A batch is full when it has this much, or this many photos. It is held three times over while it is packed, and
 #: the judge has ten seconds to fetch it.

@@ -6,16 +6,16 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from swipr.errors import NotFoundError
-from swipr.export_writer import ExportWriter
-from swipr.exports import ExportState
 from swipr.forgetting import leave_nothing
 from swipr.judging import Judge, backbone_of
 from swipr.models import ExportRequest, Handoff, ModelVersion, RefitRequest
-from swipr.planning import acted_key
 from swipr.ports import Blobs, Queue, Secrets, Store
 from swipr.reembedding import reembed
-from swipr.upload_report import Uploaded, UploadReport
-from swipr.uploads import Uploads
+from swipr.sessions.planning import acted_key
+from swipr.takeout.exports import ExportState
+from swipr.takeout.writer import ExportWriter
+from swipr.uploads.report import Uploaded, UploadReport
+from swipr.uploads.uploads import Uploads
 
 #: A label stored while the newest model was being fitted is older than it.
 FOLLOWED_FOR = timedelta(days=1)

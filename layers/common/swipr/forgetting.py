@@ -9,13 +9,13 @@ from pydantic import AwareDatetime, TypeAdapter, ValidationError
 from swipr import kept_photos
 from swipr.blanking import blank
 from swipr.errors import ConflictError, NotFoundError
-from swipr.export_writer import WITHDRAWN
-from swipr.exports import export_prefix, read_state, write_state
 from swipr.handoff import delete_handoffs, handoff_ids, handoff_ids_of_nobody
 from swipr.labelling import set_going
 from swipr.models import CardId, Decision, SwipeSession, User, Value
 from swipr.ports import Blobs, Queue, Store
-from swipr.upload_report import UPLOADED, UploadReport, read_report, report_prefix, write_report
+from swipr.takeout.exports import export_prefix, read_state, write_state
+from swipr.takeout.writer import WITHDRAWN
+from swipr.uploads.report import UPLOADED, UploadReport, read_report, report_prefix, write_report
 
 #: Everything of a user lies below these as `<top>/<user>/<name>`, but for hand-offs and what answers them.
 OF_USERS = ("exports", "features", "labelled", "labels", "predict", "reports", "sessions", "uploads")

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Set
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from swipr.archive import ArchivedHandoff
 from swipr.errors import NotFoundError
 from swipr.models import Handoff, ModelVersion, User
 from swipr.ports import Blobs, Store
+from swipr.takeout.archive import ArchivedHandoff
 
 #: A candidate that comes later is not waited for.
 ANSWER_WITHIN = timedelta(days=14)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 
 from swipr.ports import Blobs
-from swipr.session_photos import CONTENT_TYPES, content_type_of, suffix_of
+from swipr.sessions.photos import CONTENT_TYPES, content_type_of, suffix_of
 
 
 def prefix(user_id: str) -> str:

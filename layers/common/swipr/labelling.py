@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from swipr import kept_photos
+from swipr.api.ids import missing
 from swipr.errors import InputError, NotFoundError
-from swipr.ids import missing
 from swipr.judging import PHOTOS_PER_CALL, Judge, PhotoSource
 from swipr.models import CardId, Choice, Label, RefitRequest, Value
 from swipr.ports import Blobs, Queue, Store
-from swipr.session_photos import mean_row
+from swipr.sessions.photos import mean_row
 
 
 class NewLabel(Value):

@@ -10,7 +10,7 @@ from swipr.errors import ModelError
 from swipr.judging import Judge, PhotoSource
 from swipr.models import Label
 from swipr.ports import Blobs, Store
-from swipr.session_photos import mean_row
+from swipr.sessions.photos import mean_row
 
 #: The judge reads the photos at once; an address need not live longer.
 ADDRESS_EXPIRES_S = 300

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from swipr.session_photos import suffix_of
+from swipr.sessions.photos import suffix_of
 
 #: A file changed this recently may still be written, seconds.
 SETTLE_S: Final = 2.0
