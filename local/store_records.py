@@ -43,7 +43,7 @@ class Records:
         self, user_id: str, *, at: datetime, limit: int, before: tuple[datetime, str] | None = None
     ) -> Sequence[Decision]:
         statement = """SELECT record FROM decisions WHERE user_id = ? AND expires_at > ?
-                       AND (decided_at, card_id) < (?, ?) ORDER BY decided_at DESC, card_id DESC LIMIT ?"""
+                       AND (decided_at, card_id) < (?, ?) ORDER BY decided_at DESC, card_id DESC LIMIT max(0, ?)"""
         place = (micros(before[0]), before[1]) if before else (_END_OF_TIME, "")
         with self._database.reading() as db:
             rows = db.execute(statement, (user_id, micros(at), *place, limit)).fetchall()
@@ -140,7 +140,7 @@ class Records:
         return records.model_of(*row) if row else None
 
     def models(self, user_id: str, *, limit: int = 50) -> Sequence[ModelVersion]:
-        statement = "SELECT record, head FROM models WHERE user_id = ? ORDER BY version DESC LIMIT ?"
+        statement = "SELECT record, head FROM models WHERE user_id = ? ORDER BY version DESC LIMIT max(0, ?)"
         with self._database.reading() as db:
             rows = db.execute(statement, (user_id, limit)).fetchall()
         return [records.model_of(*row) for row in rows]

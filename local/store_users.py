@@ -71,6 +71,9 @@ class Users:
     def wake(self, user_id: str, *, at: datetime) -> bool:
         return self._change_if(user_id, lambda user: transitions.woken(user, at=at))
 
+    def release_held(self, user_id: str, card_ids: Sequence[str]) -> None:
+        self._change_if(user_id, lambda user: transitions.released(user, card_ids))
+
     def due_users(self, at: datetime, *, limit: int) -> Sequence[DueUser]:
         statement = "SELECT user_id, due_at FROM users WHERE due_at <= ? ORDER BY due_at, user_id LIMIT ?"
         with self._database.reading() as db:

@@ -32,6 +32,7 @@ OPERATIONS = {
     "forget_deck": lambda s: s.forget_deck("ann"),
     "set_matches_read": lambda s: s.set_matches_read("ann", at=NOW),
     "set_handoff": lambda s: s.set_handoff("ann", a_handoff(), expected=None),
+    "release_held": lambda s: s.release_held("ann", ["tinder:1"]),
     "wake": lambda s: s.wake("ann", at=NOW),
     "claim_slot": lambda s: s.claim_slot(DueUser(user_id="ann", due_at=NOW), next_due_at=later(1)),
     "end_session": lambda s: s.end_session("ann", fence=1, report=a_report(), status=a_status()),

@@ -284,6 +284,15 @@ def test_a_handoff_is_remembered_only_in_place_of_the_expected_one(store):
     assert store.set_handoff("nobody", first, expected=None) is False
 
 
+def test_cards_released_are_held_no_longer_and_the_others_are(store):
+    store.create_user(a_user(held=("tinder:1", "tinder:2", "tinder:3")))
+
+    store.release_held("ann", ["tinder:1", "tinder:3", "tinder:9"])
+    store.release_held("nobody", ["tinder:1"])
+
+    assert store.user("ann") == a_user(held=("tinder:2",))
+
+
 def test_of_two_handoffs_at_once_one_is_remembered(store):
     store.create_user(a_user())
     tries = [a_handoff(str(number)) for number in range(8)]

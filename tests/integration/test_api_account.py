@@ -127,6 +127,18 @@ def test_a_wrong_setting_deep_inside_is_named_by_its_place_in_what_was_sent(call
         assert (refused.status, refused.body["field"]) == (400, field)
 
 
+def test_settings_that_would_not_fit_into_a_record_are_refused(call: Caller) -> None:
+    settings = call("GET", "/v1/settings").body
+    words = [f"{number:03}" + "猫" * 57 for number in range(100)]
+    long = {"must_have_words": words, "banned_words": words, "school_words": words, "job_words": words}
+    strategies = [{"when": "word", "words": words}]
+
+    refused = call("PUT", "/v1/settings", settings | {"filters": settings["filters"] | long, "superlikes": strategies})
+
+    assert (refused.status, refused.body["field"]) == (400, "filters")
+    assert call("GET", "/v1/settings").body == settings
+
+
 def test_an_end_of_quiet_hours_is_noticed_at_once(call: Caller) -> None:
     home, settings = call.install, call("GET", "/v1/settings").body
     home.switch(True)

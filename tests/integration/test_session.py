@@ -11,7 +11,7 @@ from swipr.models import Answer, Offer, Photo, SwipeSession
 from swipr.sessions import judged_cards
 from swipr.sessions.session import FRESH_S, LEASE_S, MAX_HELD, run_session
 from tests.doubles import card
-from tests.install import USER
+from tests.install import USER, Install
 from tests.looks import Make, answer, deal, look, sent, settings, state_of, swipes_of
 
 
@@ -349,6 +349,36 @@ def test_photos_beyond_the_functions_memory_are_left_out(install: Make, monkeypa
     world = sent(install, "like", "like", "like")
 
     assert look(world).photos == 1
+
+
+def test_what_no_longer_fits_is_not_even_fetched(install: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judged_cards, "MAX_SESSION_BYTES", 1)
+    monkeypatch.setattr(judged_cards, "FETCHES_AT_ONCE", 1)
+    world = sent(install, "like", "like", "like")
+    fetch, fetched = world.deck.photo, []
+    world.deck.photo = lambda photo: (fetched.append(photo.photo_id), fetch(photo))[1]  # type: ignore[method-assign]
+
+    look(world)
+
+    assert len(fetched) == 1
+
+
+def test_a_held_card_that_expired_is_held_no_longer(install: Make) -> None:
+    world = sent(install, "unsure")
+    look(world)
+    assert held(world) == ("fake:0",)
+
+    world.clock.sleep(40 * 86_400)
+    world.deck.left = []
+    look(world)
+
+    assert held(world) == ()
+
+
+def held(world: Install) -> tuple[str, ...]:
+    user = world.store.user(USER)
+    assert user is not None
+    return user.held
 
 
 def test_a_label_allows_no_card_that_a_rule_drops(install: Make) -> None:

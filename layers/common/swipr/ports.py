@@ -206,6 +206,9 @@ class Store(Protocol):
         False, and nothing changed, if the fence is not the stored one or the stored decision is not reopenable.
         """
 
+    def release_held(self, user_id: str, card_ids: Sequence[str]) -> None:
+        """Take the cards out of `held`: nobody can answer for what has expired. Nothing for an unknown user."""
+
     def decision(self, user_id: str, card_id: str, *, at: datetime) -> Decision | None:
         """None when absent or expired by `at`."""
 

@@ -3,7 +3,7 @@
 Both worlds' stores read, ask here, and write on the condition that nothing changed in between.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -289,6 +289,12 @@ def holding(user: User, decision: Decision) -> User:
 
 def not_holding(user: User, card_id: str) -> User:
     return user.model_copy(update={"held": without_card(user, card_id)})
+
+
+def released(user: User, card_ids: Collection[str]) -> User | None:
+    """None if none of them is held."""
+    held = tuple(card_id for card_id in user.held if card_id not in card_ids)
+    return user.model_copy(update={"held": held}) if held != user.held else None
 
 
 def without_card(user: User, card_id: str) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ from swipr.sessions.session import STOPPING_S
 from swipr.swiping import budget_day, likes_left
 
 #: Pauses whose reason a change of settings may end; the session looks.
+#: A record of the user lies in one item of 400 KB; encoded, and with room for all else.
+MOST_SETTINGS_BYTES = 65_536
 PAUSES = ("budget_spent", "held_cards", "quiet")
 
 
@@ -138,6 +140,8 @@ def settings(api: Api, user_id: str) -> tuple[UserSettings, int]:
 
 def save_settings(api: Api, user_id: str, wanted: UserSettings, revision: int | None) -> tuple[UserSettings, int]:
     """Replace the settings. Raises ConflictError if `revision` is given and not the stored one."""
+    if len(wanted.model_dump_json().encode()) > MOST_SETTINGS_BYTES:
+        raise InputError("filters", "the settings are too long in all; leave words out")
     user = api.user(user_id)
     known = user.settings_revision if revision is None else revision
     saved = api.store.save_settings(user_id, wanted, revision=known)

@@ -125,4 +125,4 @@ def _expiry(at: datetime) -> dict[str, Any]:
 def _json(value: BaseModel, *without: str) -> dict[str, Any]:
     """Raises ValueError for a number that is not finite: JSON could not give it back."""
     fields: dict[str, Any] = value.model_dump(mode="json", exclude=set(without))
-    return attribute(json.dumps(fields, separators=(",", ":"), allow_nan=False))
+    return attribute(json.dumps(fields, separators=(",", ":"), allow_nan=False, ensure_ascii=False))

@@ -83,6 +83,9 @@ class Users(Part):
     def wake(self, user_id: str, *, at: datetime) -> bool:
         return self._change_user_if(user_id, lambda user: transitions.woken(user, at=at))
 
+    def release_held(self, user_id: str, card_ids: Sequence[str]) -> None:
+        self._change_user_if(user_id, lambda user: transitions.released(user, card_ids))
+
     def due_users(self, at: datetime, *, limit: int) -> Sequence[DueUser]:
         if limit < 1:
             return []

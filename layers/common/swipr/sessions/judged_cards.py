@@ -4,6 +4,7 @@ import base64
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from threading import Lock
 
 from swipr.errors import ModelError, PhotoError, PhotoGoneError
 from swipr.heads import Head, unpack
@@ -27,8 +28,9 @@ from swipr.sessions.photos import join_rows, mean_row, zip_photos
 FETCHES_AT_ONCE = 8
 #: All photos of a session together, seconds: a slow host costs photos, not the session.
 FETCH_ALL_S = 40.0
-#: Of all photos of a session: its function has 256 MB, and the zip holds them a second time.
-MAX_SESSION_BYTES = 60_000_000
+#: Of all photos of a session: its function has 256 MB, the zip holds them a second time, and as many photos more as are
+#: fetched at once may be on their way.
+MAX_SESSION_BYTES = 40_000_000
 #: The judge reads the photos at once; an address need not live longer.
 ADDRESS_EXPIRES_S = 300
 
@@ -108,19 +110,39 @@ def judge_cards(
 def _fetch_all(cards: Sequence[Card], fetch: Callable[[Photo], bytes]) -> list[tuple[Card, list[bytes]]]:
     """Each card with the photos that came in time, or with none if all of them are gone for good."""
     pool = ThreadPoolExecutor(FETCHES_AT_ONCE)
+    kept = _Room(fetch).fetch
     try:
-        asked = {card.card_id: [pool.submit(fetch, photo) for photo in card.photos] for card in cards}
+        asked = {card.card_id: [pool.submit(kept, photo) for photo in card.photos] for card in cards}
         wait([future for futures in asked.values() for future in futures], timeout=FETCH_ALL_S)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    room = MAX_SESSION_BYTES
     fetched = []
     for card in cards:
         came = [_outcome(future) for future in asked[card.card_id]]
-        photos = [body for body in came if isinstance(body, bytes) and (room := room - len(body)) >= 0]
+        photos = [body for body in came if isinstance(body, bytes)]
         if photos or all(isinstance(body, PhotoGoneError) for body in came):
             fetched.append((card, photos))
     return fetched
+
+
+class _Room:
+    """Memory for the photos of a session: what no longer fits is not fetched, or dropped as it arrives."""
+
+    def __init__(self, fetch: Callable[[Photo], bytes]) -> None:
+        self._fetch = fetch
+        self._left = MAX_SESSION_BYTES
+        self._taking = Lock()
+
+    def fetch(self, photo: Photo) -> bytes:
+        """Raises PhotoError."""
+        if self._left <= 0:
+            raise PhotoError("the session's photos are too large together")
+        body = self._fetch(photo)
+        with self._taking:
+            self._left -= len(body)
+            if self._left < 0:
+                raise PhotoError("the session's photos are too large together")
+        return body
 
 
 def _outcome(future: Future[bytes]) -> bytes | PhotoError:

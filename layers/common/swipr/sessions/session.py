@@ -146,8 +146,12 @@ class _Run:
         return Ending("nothing_new", "Every card offered has been dealt with before.")
 
     def still_held(self, user: User) -> list[str]:
+        """Those that can still be answered; what has expired is held no longer."""
         at = self.parts.now()
-        return [card for card in user.held if self.parts.store.decision(user.user_id, card, at=at) is not None]
+        held = [card for card in user.held if self.parts.store.decision(user.user_id, card, at=at) is not None]
+        if len(held) < len(user.held):
+            self.parts.store.release_held(user.user_id, [card for card in user.held if card not in held])
+        return held
 
     # --- its end --------------------------------------------------------------------------------------
 
