@@ -43,7 +43,7 @@ setup: $(VENV)/run-ready  ## install what `make run` needs
 run: $(VENV)/run-ready  ## the main job on this machine; DECK=folder PHOTOS=<dir> judges your photos, ARGS for more
 	@exec $(BIN)/swipr up $(if $(DECK),--deck "$(DECK)") $(if $(PHOTOS),--photos "$(PHOTOS)") $(ARGS)
 
-test: $(VENV)/dev-ready  ## the tests (about 5 minutes from nothing on 2 cores)
+test: $(VENV)/dev-ready  ## the tests (about 8 minutes from nothing on 2 cores)
 	@$(BIN)/python -m pytest -q -m "not slow" -n 2 $(ARGS)
 
 test-all: $(VENV)/dev-ready  ## the tests and the slow proofs

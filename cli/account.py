@@ -68,8 +68,8 @@ def _switch(client: Client, *, enabled: bool, reason: str) -> None:
     while status["switch"] == "stopping" and time.monotonic() < until:
         time.sleep(LOOK_S)
         status = client.get("/v1/status")
-    said = status["status"]["text"] if status["status"] else ""
-    typer.echo(f"{status['switch'].capitalize()}. {said}".strip())
+    state, said = status["switch"].capitalize(), status["status"]["text"] if status["status"] else ""
+    typer.echo(said if said.startswith(state) else f"{state}. {said}".strip())
     if status["switch"] != ("on" if enabled else "off"):
         raise ClientError("an action is still under way; nothing begins after it")
 

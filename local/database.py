@@ -40,6 +40,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
            PRIMARY KEY (user_id, request_key)) WITHOUT ROWID""",
         "CREATE INDEX requests_by_expiry ON requests (expires_at)",
     ),
+    (
+        """UPDATE users SET record = json_set(record, '$.labels',
+           (SELECT count(*) FROM labels WHERE labels.user_id = users.user_id))""",
+    ),
 )
 
 

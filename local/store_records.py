@@ -63,12 +63,15 @@ class Records:
             records.write_decision(db, decision)
             return True
 
-    def forget_card(self, user_id: str, card_id: str) -> Decision | None:
+    def forget_card(self, user_id: str, card_id: str, *, forgotten_key: str | None = None) -> Decision | None:
         with self._database.transaction() as db:
-            decision = records.read_decision(db, user_id, card_id)
+            user, decision = records.read_user(db, user_id), records.read_decision(db, user_id, card_id)
+            if user is None:
+                return None
             db.execute("DELETE FROM decisions WHERE user_id = ? AND card_id = ?", (user_id, card_id))
-            if user := records.read_user(db, user_id):
-                records.write_user(db, transitions.not_holding(user, card_id))
+            records.write_user(db, transitions.not_holding(user, card_id))
+            if forgotten_key is not None:
+                records.write_acted(db, user_id, forgotten_key, "unknown")
         self._database.scrub()
         return decision
 
@@ -92,7 +95,7 @@ class Records:
             if stored and stored.labelled_at > label.labelled_at:
                 return False
             records.write_label(db, label)
-            records.write_user(db, transitions.not_holding(user, label.card_id))
+            records.write_user(db, transitions.labelled(user, label.card_id, anew=stored is None))
             return True
 
     def refresh_label(self, label: Label) -> bool:
@@ -108,6 +111,8 @@ class Records:
         with self._database.transaction() as db:
             label = records.read_label(db, user_id, card_id)
             db.execute("DELETE FROM labels WHERE user_id = ? AND card_id = ?", (user_id, card_id))
+            if label is not None and (user := records.read_user(db, user_id)):
+                records.write_user(db, transitions.without_label(user))
             return label
 
     def label(self, user_id: str, card_id: str) -> Label | None:

@@ -104,7 +104,7 @@ class Sessions:
                 user, decision, action=action, fence=fence, day=day, zone=zone, at=at, lease_until=lease_until
             )
             records.write_user(db, counted)
-            records.write_decision(db, transitions.begun(decision, action))
+            records.write_decision(db, transitions.begun(decision, action, before))
             records.write_acted(db, user_id, acted_key, "pending")
             return begun
 
@@ -119,6 +119,9 @@ class Sessions:
         detail: str,
         match_id: str | None,
         at: datetime,
+        not_taken: bool = False,
+        deck_wait_until: datetime | None = None,
+        refused: str | None = None,
     ) -> bool:
         with self._database.transaction() as db:
             user = records.read_user(db, user_id)
@@ -126,11 +129,15 @@ class Sessions:
                 return False
             if records.read_acted(db, user_id, acted_key) != "pending":
                 return False
-            records.write_user(db, transitions.settled(user, give_back=state == "failed"))
+            freed = transitions.settled(user, give_back=state == "failed", not_taken=not_taken)
+            heard = transitions.stopped(freed, deck_wait_until=deck_wait_until, refused=refused, at=at)
+            records.write_user(db, heard)
             records.write_acted(db, user_id, acted_key, state)
             # The decision may have expired or been forgotten meanwhile; what was acted on never is.
             if decision := records.read_decision(db, user_id, card_id):
-                outcome = transitions.with_outcome(decision, state=state, detail=detail, match_id=match_id, at=at)
+                outcome = transitions.with_outcome(
+                    decision, state=state, detail=detail, match_id=match_id, at=at, not_taken=not_taken
+                )
                 records.write_decision(db, outcome)
             return True
 

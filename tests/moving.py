@@ -33,7 +33,7 @@ from swipr.models import (
 )
 from swipr.ports import Blobs, Secrets, Store
 from swipr.sessions.photos import join_rows, zip_photos
-from swipr.sessions.planning import acted_key
+from swipr.sessions.planning import acted_key, forgotten_key
 from swipr.takeout.exports import ExportDesk, archive_key
 from swipr.takeout.writer import ExportWriter
 from swipr.uploads.report import Uploaded, UploadReport, read_report
@@ -74,6 +74,9 @@ class Home:
 
     def acted_key(self, user_id: str, card_id: str) -> str:
         return acted_key(self.secrets, user_id, card_id)
+
+    def forgotten_key(self, user_id: str, card_id: str) -> str:
+        return forgotten_key(self.secrets, user_id, card_id)
 
     # --- taking out
 

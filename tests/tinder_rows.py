@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from swipr.decks.tinder_stops import likes_spent
-from swipr.errors import PhotoError, PhotoGoneError
+from swipr.errors import DeckUnavailableError, PhotoError, PhotoGoneError
 from swipr.models import Card, DeckHealth, Match, MatchList, Offer, Photo
 from tests.scripted_deck import Reply
 
@@ -131,6 +131,14 @@ RECOMMENDATIONS = [
     recs_row("no-content", Reply(204), offer()),
     recs_row("rate-limit-card", ok({"results": [LIMIT_CARD]}), offer(wait_until=LIMITED), WITHOUT_LIKES),
     recs_row("rate-limit-card-first", ok({"results": [LIMIT_CARD, rec()]}), offer(wait_until=LIMITED), WITHOUT_LIKES),
+    recs_row("rate-limit-card-in-capitals", ok({"results": [{"user": {"_id": "TINDER_RATE_LIMITED_ID_7"}}]}),
+             offer(wait_until=LIMITED), WITHOUT_LIKES),
+    recs_row("likes-spent", ok({"results": [rec()]}, likes_remaining="0"), offer(wait_until=LIMITED), WITHOUT_LIKES),
+    recs_row("likes-spent-until", ok({"results": [rec()], "rate_limited_until": int(LIMITED.timestamp() * 1000)}),
+             offer(wait_until=LIMITED), WITHOUT_LIKES),
+    recs_row("likes-left", ok({"results": [rec()], "likes_remaining": 7}), offer(card())),
+    recs_row("ids-in-capitals", ok({"results": [rec("5C" * 12), rec("5c" * 12), rec("U1")]}),
+             offer(card("5c" * 12), card("U1"))),
     recs_row("repeated-profile", ok({"results": [rec("u1"), rec("u2"), rec("u1")]}), offer(card("u1"), card("u2"))),
     recs_row("another-type", ok({"results": [{"type": "ad"}, rec()]}), offer(card())),
     recs_row("no-type", ok({"results": [{"user": {"_id": "u1"}}]}), offer(card())),
@@ -145,7 +153,7 @@ RECOMMENDATIONS = [
         ok({"results": [rec(user={"new": {"a": [1]}}, teasers=[{"string": "x"}], snap={}, facebook={})]}, later=1),
         offer(card()),
     ),
-]
+]  # fmt: skip
 
 
 def person_row(row: str, user: Mapping[str, Any], **fields: Any) -> Row:
@@ -244,16 +252,17 @@ def entry(user_id: str) -> dict[str, Any]:
     return {"_id": f"m-{user_id}", "person": person, "created_date": "2026-02-01T10:00:00.000Z", "messages": []}
 
 
-def match_list(*user_ids: str, complete: bool = True) -> MatchList:
+def match_list(*user_ids: str, complete: bool = True, unnamed: tuple[str, ...] = ()) -> MatchList:
     at = datetime(2026, 2, 1, 10, tzinfo=UTC)
     found = [Match(match_id=f"m-{u}", card_id=f"tinder:{u}", name="Zoe", matched_at=at) for u in user_ids]
-    return MatchList(matches=tuple(found), complete=complete)
+    return MatchList(matches=tuple(found), complete=complete, unnamed=unnamed)
 
 
 def matches_row(name: str, replies: tuple[Reply, ...], wanted: object, *calls: str) -> Row:
     return Row(f"8-matches-{name}", "matches", replies, wanted, calls)
 
 
+UNREADABLE = Raised(DeckUnavailableError, "a form that Swipr does not know")
 BROKEN = (Reply(500), Reply(502), Reply(503))
 MATCHES = [
     matches_row("none", (page(), page()), match_list(), page_call(0), page_call(1)),
@@ -264,9 +273,21 @@ MATCHES = [
     matches_row("listed-twice", (page(entry("a")), page(entry("a"))), match_list("a"), page_call(0), page_call(1)),
     matches_row("token-repeated", (page(entry("a"), token="x"), page(entry("b"), token="x"), page()),
                 match_list("a", "b", complete=False), page_call(0), page_call(0, "x"), page_call(1)),
-    matches_row("without-person", (page({"_id": "m"}, entry("a")), page()), match_list("a", complete=False),
+    matches_row("without-person", (page({"_id": "m"}, entry("a")), page()), match_list("a", unnamed=("m",)),
                 page_call(0), page_call(1)),
-    matches_row("null", (ok({"matches": None}), ok({})), match_list(), page_call(0), page_call(1)),
+    matches_row("without-any-id", (page({"messages": []}, entry("a")), page()), match_list("a", complete=False),
+                page_call(0), page_call(1)),
+    matches_row("null", (ok({"matches": None}),), UNREADABLE, page_call(0)),
+    matches_row("missing", (ok({}),), UNREADABLE, page_call(0)),
+    matches_row("missing-in-the-second-kind", (page(entry("a")), ok({})), match_list("a", complete=False),
+                page_call(0), page_call(1)),
+    matches_row("token-of-another-type", (ok({"matches": [entry("a")], "next_page_token": ["x"]}), page()),
+                match_list("a", complete=False), page_call(0), page_call(1)),
+    matches_row("token-as-a-number", (ok({"matches": [entry("a")], "next_page_token": 2}), page(), page()),
+                match_list("a"), page_call(0), page_call(0, "2"), page_call(1)),
+    matches_row("ids-in-capitals", (page({**entry("a"), "person": {"_id": "5C" * 12, "name": "Zoe"}}), page()),
+                MatchList(matches=(match_list("a").matches[0].model_copy(update={"card_id": f"tinder:{'5c' * 12}"}),)),
+                page_call(0), page_call(1)),
     matches_row("500-once", (Reply(500), page(entry("a")), page()), match_list("a"), page_call(0), page_call(0),
                 page_call(1)),
     matches_row("later-page-broken", (page(entry("a"), token="x"), *BROKEN), match_list("a", complete=False),

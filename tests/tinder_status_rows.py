@@ -70,6 +70,17 @@ SIGNALS = [
     Signal("403-v1-banned", Reply(403, {"error": "banned", "status": 403}), 403),
     Signal("403-empty", Reply(403), 403),
     Signal("403-in-the-body-only", Reply(200, {"error": "banned", "status": 403}), 403),
+    *[Signal(f"{status}-under-200-{name}", Reply(200, body), status) for name, status, body in [
+        ("as-text", 401, {"status": "401", "error": ""}),
+        ("as-text-in-meta", 401, {"meta": {"status": "401"}}),
+        ("worse-in-meta", 401, {"status": 200, "meta": {"status": 401}}),
+        ("as-code", 401, {"code": 401, "error": "Access Denied"}),
+        ("as-code-40101", 401, {"error": {"message": "SESSION_INVALID", "code": 40101}}),
+        ("as-code-85401", 401, {"error": {"code": 85401}}),
+        ("as-code-40303", 403, {"error": {"code": 40303}, "data": {"results": [], "matches": []}}),
+        ("as-word", 403, {"error": "banned"}),
+    ]],
+    Signal("429-under-200-as-code-42901", Reply(200, {"error": {"code": 42901}}), 429, later(minutes=15)),
     slower("without-retry-after", later(minutes=15), None),
     slower("again-without-retry-after", later(minutes=30), None, waits_before=1),
     slower("a-third-time-without-retry-after", later(hours=1), None, waits_before=2),
@@ -79,7 +90,7 @@ SIGNALS = [
     slower("with-a-date-gone-by", later(minutes=15), format_datetime(later(hours=-1), usegmt=True)),
     slower("with-retry-after-unreadable", later(minutes=15), "soon"),
     slower("for-a-year", later(hours=48), str(365 * 86_400)),
-]
+]  # fmt: skip
 
 
 def signal_rows(signal: Signal) -> Iterator[Row]:
@@ -142,6 +153,7 @@ def broken(status: int, body: Any = b"") -> Transient:
     return Transient(str(status), Reply(status, body), f"answered {status}", f"answered {status}")
 
 
+ERROR = "answered with an error that Swipr does not know"
 LINE_FAILED = "connection failed"
 TRANSIENT = [
     broken(500, {"status": 500, "error": "Internal"}),
@@ -149,6 +161,8 @@ TRANSIENT = [
     broken(503),
     broken(504),
     Transient("500-in-the-body-only", Reply(200, {"meta": {"status": 500}}), "answered 500", "answered 500"),
+    Transient("error-of-no-known-meaning", Reply(200, {"status": 200, "error": "on fire"}), ERROR, ERROR),
+    Transient("error-code-of-no-known-meaning", Reply(200, {"error": {"code": 41002}, "match": True}), ERROR, ERROR),
     Transient("not-json", Reply(200, b"<html>One moment"), "no answer in JSON", "did not answer in JSON"),
     Transient("json-but-no-object", Reply(200, b"[]"), "no answer in JSON", "did not answer in JSON"),
     Transient("truncated-json", Reply(200, b'{"meta": {"sta'), "no answer in JSON", "did not answer in JSON"),
@@ -178,6 +192,11 @@ NO_CONTENT = [
     Row(f"10-204-on-{name}", ask, (Reply(204),), SENT, (line,), EVERYTHING, methods)
     for name, ask, line, methods in SWIPES
 ]
+FINE = Reply(200, {"status": 200, "error": None, "code": 0, "errors": [], "message": "banned", "match": "false"})
+INNOCENT_FIELDS = [
+    Row(f"10-innocent-fields-on-{name}", ask, (FINE,), SENT, (line,), EVERYTHING, methods)
+    for name, ask, line, methods in SWIPES
+]
 OTHERS = [
     Row("10-200-with-timeout", "cards", (ok({"timeout": 60_000}),), offer(wait_until=later(minutes=1)), (RECS,),
         EVERYTHING - {"cards"}),
@@ -192,7 +211,7 @@ OTHERS = [
         (RECS, RECS), NOTHING),
     Row("10-429-at-the-third-try", "check", (Reply(500), Reply(503), Reply(429)), Ill("go slower", later(minutes=15)),
         (PROFILE,) * 3, NOTHING),
-    Row("10-500-twice-on-matches", "matches", (Reply(500), Reply(500), ok({}), ok({})), match_list(),
+    Row("10-500-twice-on-matches", "matches", (Reply(500), Reply(500), *[ok({"matches": []})] * 2), match_list(),
         (*[page_call(0)] * 3, page_call(1))),
 ]  # fmt: skip
 
@@ -201,5 +220,6 @@ STATUS_ROWS = [
     *[row for wrong in WRONG for row in wrong_rows(wrong)],
     *[row for case in TRANSIENT for row in transient_rows(case)],
     *NO_CONTENT,
+    *INNOCENT_FIELDS,
     *OTHERS,
 ]

@@ -86,6 +86,16 @@ LIKES: list[tuple[str, Reply, Answer, frozenset[str]]] = [
     ("out-of-likes-until-unreadable", liked({**OUT, "rate_limited_until": "x"}), spent(TWELVE_HOURS), WITHOUT_LIKES),
     ("out-of-likes-in-seconds-is-past", liked({**OUT, "rate_limited_until": int(later(hours=3).timestamp())}),
      spent(TWELVE_HOURS), WITHOUT_LIKES),
+    ("out-of-likes-as-text", liked({"likes_remaining": "0", "rate_limited_until": str(epoch_ms(later(hours=1)))}),
+     spent(later(hours=1)), WITHOUT_LIKES),
+    ("out-of-likes-by-its-time-alone", liked({"match": False, "rate_limited_until": epoch_ms(later(hours=1))}),
+     spent(later(hours=1)), WITHOUT_LIKES),
+    ("time-gone-by-alone", liked({"match": False, "rate_limited_until": 1_550_000_000_000}), SENT, EVERYTHING),
+    ("match-as-text-that-is-none", liked({"match": "false"}), SENT, EVERYTHING),
+    ("match-as-empty-list", liked({"match": [[]]}), SENT, EVERYTHING),
+    ("match-as-text-true", liked({"match": "true"}), Answer(state="sent", match_id="u1"), EVERYTHING),
+    ("out-of-likes-with-a-text-for-a-match", liked({**OUT, "match": "false"}), spent(TWELVE_HOURS), WITHOUT_LIKES),
+    ("out-of-likes-with-null-as-text", liked({**OUT, "match": "null"}), spent(TWELVE_HOURS), WITHOUT_LIKES),
     ("last-like-matched", liked({**OUT, "match": {"_id": "m1"}}),
      Answer(state="sent", match_id="m1", wait_until=TWELVE_HOURS, spent="likes"), WITHOUT_LIKES),
     ("not-json", Reply(body=b"<html>"), Answer(state="unknown", detail="did not answer in JSON"), EVERYTHING),
@@ -130,10 +140,13 @@ SUPER_ROWS = [
     super_row("no-content", Reply(204), SENT),
     super_row("limit-exceeded", Reply(body=EXCEEDED), NONE_KNOWN, WITHOUT_SUPERLIKES),
     super_row("limit-exceeded-until", Reply(body=EXCEEDED | RESETS), UNTIL_KNOWN, WITHOUT_SUPERLIKES),
+    super_row("limit-exceeded-as-text", Reply(body={"limit_exceeded": "True"}), NONE_KNOWN, WITHOUT_SUPERLIKES),
+    super_row("limit-exceeded-with-a-text-for-a-match", Reply(body=EXCEEDED | {"match": "false"}), NONE_KNOWN,
+              WITHOUT_SUPERLIKES),
     super_row("limit-not-exceeded", Reply(body={**EXCEEDED, "limit_exceeded": False}), SENT),
     super_row("out-of-likes-does-not-concern-it", Reply(body={**OUT, "limit_exceeded": False}), SENT),
     super_row("not-json", Reply(body=b"<html>"), Answer(state="unknown", detail="did not answer in JSON")),
     super_row("empty", Reply(), Answer(state="unknown", detail="did not answer in JSON")),
-]
+]  # fmt: skip
 
 SWIPE_ROWS = [*REQUESTS, *LIKE_ROWS, *PASS_ROWS, *SUPER_ROWS]

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from swipr.models import REOPENABLE, InFlight, UserSettings
+from swipr.models import REOPENABLE, InFlight, Status, SwitchEvent, UserSettings
 from swipr.ports import Begun
 from tests.contract.acting import act, begin, everything, finish, refused
 from tests.contract.values import (
@@ -241,6 +241,50 @@ def test_a_failed_pass_gives_no_like_back(ready):
 
     user = ready.user("ann")
     assert (user.likes_today, user.session_swipes) == (1, 2)
+
+
+def test_what_the_deck_would_not_take_costs_the_days_swipe_and_is_counted(ready):
+    for tries in (1, 2, 3):
+        begin(ready)
+        assert finish(ready, state="failed", detail="404", not_taken=True) is True
+        assert (ready.user("ann").likes_today, ready.user("ann").swipes_today) == (0, tries)
+        assert ready.decision("ann", "tinder:1", at=NOW).tries == tries
+
+    detail = ready.decision("ann", "tinder:1", at=NOW).detail
+    assert detail == "404; the deck would not take it three times, it is left alone"
+
+
+def test_the_decks_wait_is_stored_with_the_answer_and_never_shortened(ready):
+    begin(ready)
+    finish(ready, deck_wait_until=later(600))
+    begin(ready, "tinder:2")
+    finish(ready, "tinder:2", deck_wait_until=later(300))
+
+    assert ready.user("ann").deck_wait_until == later(600)
+
+
+def test_the_decks_refusal_is_stored_with_the_answer_and_switches_off_once(ready):
+    begin(ready)
+    finish(ready, state="failed", refused="banned")
+
+    user = ready.user("ann")
+    assert (user.enabled, user.next_due_at, user.switched_at) == (False, None, later(1))
+    assert user.status == Status(code="refused", text="banned", at=later(1))
+    event = SwitchEvent(at=later(1), enabled=False, by="swipr", reason="banned")
+    assert user.switch_history == (event,)
+    ready.end_session("ann", fence=1, report=a_report(), status=user.status, switch_off=True)
+    assert ready.user("ann").switch_history == (event,)
+
+
+def test_a_refusal_of_somebody_switched_off_is_no_turn_of_the_switch(ready):
+    begin(ready)
+    ready.switch("ann", enabled=False, at=NOW, status=a_status())
+    before = ready.user("ann")
+
+    finish(ready, state="failed", refused="banned")
+
+    assert ready.user("ann").switch_history == before.switch_history
+    assert ready.user("ann").status == before.status
 
 
 def test_a_failed_like_makes_room_for_another_one(ready):

@@ -33,11 +33,14 @@ OPERATIONS = {
     "set_matches_read": lambda s: s.set_matches_read("ann", at=NOW),
     "set_handoff": lambda s: s.set_handoff("ann", a_handoff(), expected=None),
     "release_held": lambda s: s.release_held("ann", ["tinder:1"]),
+    "hear_deck": lambda s: s.hear_deck(
+        "ann", deck="tinder", connected_at=None, at=NOW, wait_until=later(60), refused=None
+    ),
     "wake": lambda s: s.wake("ann", at=NOW),
     "claim_slot": lambda s: s.claim_slot(DueUser(user_id="ann", due_at=NOW), next_due_at=later(1)),
     "end_session": lambda s: s.end_session("ann", fence=1, report=a_report(), status=a_status()),
     "attribute_match": lambda s: s.attribute_match("ann", "tinder:1", match_id="m"),
-    "forget_card": lambda s: s.forget_card("ann", "tinder:1"),
+    "forget_card": lambda s: s.forget_card("ann", "tinder:1", forgotten_key="k"),
     "restore_decision": lambda s: s.restore_decision(a_decision(state="sent"), acted_key="k"),
     "put_match": lambda s: s.put_match(a_match()),
     "match": lambda s: s.match("ann", "m1", at=NOW),

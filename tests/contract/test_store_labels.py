@@ -6,7 +6,7 @@ import pytest
 
 from swipr.errors import NotFoundError
 from tests.contract.races import race, race_each
-from tests.contract.values import NOT_TEXT, a_decision, a_label, a_model, a_user, later, lease_of
+from tests.contract.values import NOT_TEXT, a_decision, a_label, a_model, a_status, a_user, later, lease_of
 
 
 @pytest.fixture
@@ -146,6 +146,50 @@ def test_labels_put_at_the_same_time_are_all_there_and_the_newest_wins(known):
     labels = known.labels("ann")
     assert len(labels) == 20
     assert {label.labelled_at for label in labels} == {later(3)}
+
+
+# how many there are
+
+
+def count(store, user_id="ann"):
+    return store.user(user_id).labels
+
+
+def test_labels_are_counted_by_user_once_a_card(known):
+    for card_id in ("a:1", "a:2", "a:2"):
+        known.put_label(a_label(card_id))
+    known.put_label(a_label("a:1", choice="pass", labelled_at=later(1)))
+    known.put_label(a_label("a:1", labelled_at=later(-1)))
+    known.refresh_label(a_label("a:2", backbone="f" * 64))
+
+    assert (count(known), count(known, "bob")) == (2, 0)
+
+
+def test_a_label_that_went_is_not_counted_and_one_that_was_not_there_never_was(known):
+    for card_id in ("a:1", "a:2"):
+        known.put_label(a_label(card_id))
+
+    for card_id in ("a:2", "a:2", "a:3"):
+        known.delete_label("ann", card_id)
+
+    assert count(known) == 1
+
+
+def test_labels_put_and_deleted_at_the_same_time_are_counted_each_once(known):
+    race_each([lambda: [known.put_label(a_label(f"a:{number}")) for number in range(5)]] * 2)
+    assert count(known) == 5
+
+    race(lambda: [known.delete_label("ann", f"a:{number}") for number in range(3)])
+    assert count(known) == len(known.labels("ann")) == 2
+
+
+def test_a_label_is_deleted_also_where_its_user_is_gone(known):
+    known.put_label(a_label(user_id="bob"))
+    known.switch("bob", enabled=False, at=later(0), status=a_status())
+    assert known.delete_user("bob", at=later(1))
+
+    assert known.delete_label("bob", "tinder:1") is not None
+    assert known.user("bob") is None
 
 
 # models

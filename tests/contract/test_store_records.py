@@ -302,8 +302,16 @@ def test_a_card_forgotten_in_flight_is_settled_without_a_decision(ready):
 
 
 def test_a_card_of_an_unknown_user_is_forgotten_without_a_word(store):
-    assert store.forget_card("nobody", "tinder:1") is None
+    assert store.forget_card("nobody", "tinder:1", forgotten_key="k") is None
+    assert store.acted("nobody", ["k"]) == {}
     assert store.user("nobody") is None
+
+
+def test_that_a_card_was_forgotten_is_remembered_by_its_key(ready):
+    ready.forget_card("ann", "tinder:1", forgotten_key="k")
+    ready.forget_card("ann", "tinder:1", forgotten_key="k")
+
+    assert set(ready.acted("ann", ["k", "key of tinder:1"])) == {"k"}
 
 
 # decisions of another install

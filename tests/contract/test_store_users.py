@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from swipr.errors import ConflictError, NotFoundError
-from swipr.models import DueUser, SwitchEvent, UserSettings
+from swipr.models import DueUser, Status, SwitchEvent, UserSettings
 from tests.contract.races import race, race_each
 from tests.contract.values import NOT_TEXT, NOW, a_handoff, a_report, a_status, a_user, later, lease_of
 
@@ -214,6 +214,57 @@ def test_another_deck_forgets_how_long_the_one_before_wished_to_wait(store):
 
     assert store.connect_deck("ann", deck="tinder", sealed_token=b"t", at=NOW).deck_wait_until == later(600)
     assert store.connect_deck("ann", deck="folder", sealed_token=None, at=NOW).deck_wait_until is None
+
+
+OF_TINDER = {"deck": "tinder", "connected_at": NOW}
+
+
+def heard(store, user, **said):
+    store.create_user(user)
+    return store.hear_deck("ann", **(OF_TINDER | {"at": later(1)} | said))
+
+
+def test_what_a_deck_said_of_waiting_holds_for_sessions(store):
+    user = a_user(deck_connected_at=NOW)
+
+    assert heard(store, user, wait_until=later(60)) is True
+    assert store.user("ann") == user.model_copy(update={"deck_wait_until": later(60), "next_due_at": later(60)})
+
+
+def test_a_longer_wait_that_is_known_stays(store):
+    user = a_user(deck_connected_at=NOW, deck_wait_until=later(90), next_due_at=later(90))
+
+    assert heard(store, user, wait_until=later(60)) is True
+    assert store.user("ann") == user
+
+
+def test_who_is_off_waits_too_and_stays_off(store):
+    user = a_user(deck_connected_at=NOW, enabled=False, next_due_at=None)
+
+    heard(store, user, wait_until=later(60), refused="go away")
+
+    assert store.user("ann") == user.model_copy(update={"deck_wait_until": later(60)})
+
+
+def test_a_refusal_switches_off_and_says_why(store):
+    heard(store, a_user(deck_connected_at=NOW), refused="go away")
+
+    user = store.user("ann")
+    assert (user.enabled, user.next_due_at, user.switched_at) == (False, None, later(1))
+    assert user.status == Status(code="refused", text="go away", at=later(1))
+    assert user.switch_history == (SwitchEvent(at=later(1), enabled=False, by="swipr", reason="go away"),)
+
+
+@pytest.mark.parametrize("changes", [{"deck": "folder"}, {"deck_connected_at": later(-1)}, {"deck_connected_at": None}])
+def test_what_another_deck_or_token_was_told_changes_nothing(store, changes):
+    user = a_user(**({"deck_connected_at": NOW} | changes))
+
+    assert heard(store, user, wait_until=later(60), refused="go away") is False
+    assert store.user("ann") == user
+
+
+def test_nobody_hears_for_an_unknown_user(store):
+    assert store.hear_deck("nobody", **OF_TINDER, at=NOW, wait_until=later(60)) is False
 
 
 def test_a_forgotten_deck_has_no_token_and_is_not_acted_on(store):

@@ -5,6 +5,7 @@ from datetime import timedelta
 from local import records
 from swipr import bootstrap
 from tests.api_home import Caller
+from tests.contract.values import a_label
 from tests.install import USER
 
 
@@ -158,3 +159,26 @@ def test_a_header_that_is_no_etag_is_refused(call: Caller) -> None:
     for etag in ("*", "1", '""', 'W/"1"', '"1e3"', '"99999999999"'):
         refused = call("PUT", "/v1/settings", settings, headers={"if-match": etag})
         assert (refused.status, refused.body["field"]) == (400, "If-Match")
+
+
+def test_a_deletion_that_might_run_out_of_time_asks_for_the_rest_to_be_done(call: Caller) -> None:
+    call("PUT", "/v1/switch", {"enabled": False})
+    call.queue.refits.clear()
+
+    assert call("DELETE", "/v1/account", query={"confirm": USER}).status == 200
+
+    assert [request.user_id for request in call.queue.refits] == [USER]
+
+
+def test_the_status_counts_labels_without_reading_them(call: Caller) -> None:
+    call.install.store.put_label(a_label(user_id=USER))
+
+    class Unread:
+        def __getattr__(self, name: str) -> object:
+            assert name != "labels"
+            return getattr(store, name)
+
+    store = call.install.store
+    call.use(store=Unread())
+
+    assert call("GET", "/v1/status").body["labels"] == 1

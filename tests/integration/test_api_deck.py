@@ -117,6 +117,53 @@ def test_a_deck_that_asked_to_wait_is_not_asked(install: Make) -> None:
     assert (health.works, health.wait_until, home.deck.calls) == (False, until, [])
 
 
+class Saying:
+    """A deck that says this of its health, and counts how often it was asked."""
+
+    def __init__(self, health: DeckHealth) -> None:
+        self.health, self.asked = health, 0
+
+    def check(self) -> DeckHealth:
+        self.asked += 1
+        return self.health
+
+
+def test_a_wait_that_a_check_heard_of_holds_for_the_next_check_and_for_sessions(install: Make) -> None:
+    home = install(1, cards=[])
+    until = home.clock.now() + timedelta(minutes=10)
+    deck = Saying(DeckHealth(works=False, text="Slower.", wait_until=until))
+    api = api_of(home, Asked(), deck_of=lambda user: deck)
+
+    api_deck.check(api, USER)
+    again = api_deck.check(api, USER)
+
+    assert (deck.asked, again.works, again.wait_until) == (1, False, until)
+    assert (api.user(USER).deck_wait_until, api.user(USER).next_due_at) == (until, until)
+
+
+def test_a_check_that_is_refused_switches_off_and_says_so(install: Make) -> None:
+    home = install(1, cards=[])
+    api = api_of(home, Asked(), deck_of=lambda user: Saying(DeckHealth(works=False, text="Go away.", refused=True)))
+
+    assert api_deck.check(api, USER).refused is True
+
+    user = api.user(USER)
+    assert (user.enabled, user.next_due_at) == (False, None)
+    assert user.status is not None
+    assert (user.status.code, user.status.text) == ("refused", "Go away.")
+    assert user.switch_history[0].by == "swipr"
+
+
+def test_a_check_without_waits_or_refusals_changes_nothing(install: Make) -> None:
+    home = install(1, cards=[])
+    api = api_of(home, Asked(), deck_of=lambda user: Saying(DeckHealth(works=False, text="In another form.")))
+    before = api.user(USER)
+
+    api_deck.check(api, USER)
+
+    assert api.user(USER) == before
+
+
 class Waiting:
     """The store, but for this user's record."""
 

@@ -11,7 +11,7 @@ import yaml
 
 import swipr.aws
 from local.intrinsics import Resolver, TagLoader
-from swipr import settings
+from swipr import bootstrap, settings
 from swipr.aws import clients
 from tests.moto_world import ACCOUNT, build_stack, moto_world
 
@@ -55,6 +55,47 @@ def test_the_judge_is_waited_for_longer_than_it_may_take_and_asked_twice_at_most
 
     assert config.read_timeout > template["Resources"]["Judge"]["Properties"]["Timeout"]
     assert config.retries["total_max_attempts"] == 2
+
+
+def built_as_in(function, template):
+    """The clients as this function of the template has them."""
+    variables = template["Globals"]["Function"]["Environment"]["Variables"] | template["Resources"][function][
+        "Properties"
+    ].get("Environment", {}).get("Variables", {})
+    waits = "API_" if function == "Api" else ""
+    wait_s = {"judge": float(variables[f"{waits}JUDGE_WAIT_S"])}
+    other_s = float(variables[f"{waits}AWS_WAIT_S"])
+    return {name: getattr(clients, name)(wait_s.get(name, other_s)) for name in BUILDERS}
+
+
+@pytest.mark.parametrize("function", ["Api", "SwipeTick", "SwipeSession", "Feedback"])
+def test_no_call_outlasts_the_function_it_is_made_in(aws, function):
+    template = yaml.load((ROOT / "template.yaml").read_text(encoding="utf-8"), Loader=TagLoader)
+    time_out = template["Resources"][function]["Properties"]["Timeout"]
+    asks = {"SwipeTick": ("dynamodb", "sqs")}.get(function, BUILDERS)
+
+    for name, client in built_as_in(function, template).items():
+        config = client.meta.config
+        tries = config.retries["total_max_attempts"]
+        pauses = sum(2**number for number in range(tries - 1))  # seconds at most, as the SDK's standard mode has it
+        assert name not in asks or tries * (config.connect_timeout + config.read_timeout) + pauses < time_out, name
+
+
+def test_the_api_is_built_to_answer_before_it_is_given_up(aws, monkeypatch):
+    for name, value in aws.environment.items():
+        monkeypatch.setenv(name, value)
+    bootstrap.forget()
+    settings.load.cache_clear()
+
+    judge, blobs = bootstrap.api().judge, bootstrap.api().blobs
+    bootstrap.forget()
+    settings.load.cache_clear()
+
+    assert (judge._client.meta.config.read_timeout, blobs._client.meta.config.read_timeout) == (20.0, 5.0)
+
+
+def test_a_judge_that_somebody_waits_for_is_asked_once(aws):
+    assert clients.judge(20.0).meta.config.retries["total_max_attempts"] == 1
 
 
 def test_every_builder_is_looked_at_here():

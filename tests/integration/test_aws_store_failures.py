@@ -129,6 +129,44 @@ def test_a_write_whose_answer_was_lost_is_known_by_its_mark(aws, store):
     assert aws.calls == ["GetItem", "PutItem", "PutItem"]
 
 
+def marked(item, mark):
+    return item | {"rev": {"S": mark}}
+
+
+def test_a_transaction_that_is_still_being_made_is_known_by_its_mark_when_it_is(aws, store):
+    """Its answer was lost, and when it is sent again DynamoDB has not finished it."""
+    model = {"user_id": {"S": "ann"}, "version": {"N": "1"}, **model_item(a_model()), "head": {"B": "AAAA"}}
+    unfinished = [refusal("TransactionInProgressException")] * (clients.TRIES - 1)
+    aws.says(together(ANN, None), HANG_UP, *unfinished, together(ANN, marked(model, "m1")))
+
+    assert store.put_model(a_model()) is True
+    assert aws.calls == ["TransactGetItems", *["TransactWriteItems"] * clients.TRIES, "TransactGetItems"]
+
+
+@pytest.mark.parametrize("failure", [HANG_UP, BROKEN])
+def test_a_write_that_got_no_answer_in_the_end_is_looked_for_once(aws, store, failure):
+    mine = marked(ANN | user_item(a_user(champion=5)), "m1")
+    aws.says(answer({"Item": ANN}), *[failure] * clients.TRIES, answer({"Item": mine}))
+
+    assert store.set_champion("ann", 5, expected=None) is True
+
+
+@pytest.mark.parametrize("found", [answer({"Item": ANN}), BROKEN])
+def test_a_write_that_got_no_answer_and_cannot_be_found_is_told(aws, store, found):
+    aws.says(answer({"Item": ANN}), *[HANG_UP] * clients.TRIES, found)
+
+    with pytest.raises(AwsError, match=r"^dynamodb put_item: "):
+        store.set_champion("ann", 5, expected=None)
+
+
+def test_a_mark_of_another_write_is_not_taken_for_ones_own(aws, store):
+    other = marked(ANN | user_item(a_user(champion=7)), "theirs")
+    unfinished = [refusal("TransactionInProgressException")] * clients.TRIES
+    aws.says(answer({"Item": ANN}), *unfinished, answer({"Item": other}))
+
+    assert store.set_champion("ann", 5, expected=None) is False
+
+
 def test_a_transaction_that_is_sent_again_carries_the_same_token(aws, store):
     aws.says(together(ANN, None), HANG_UP, answer({}))
 
@@ -173,7 +211,7 @@ def test_writes_that_keep_meeting_others_are_told_after_a_bounded_number(aws, st
 
     with pytest.raises(AwsError, match="Transaction"):
         store.set_acting("ann", acting_on="other")
-    assert aws.calls == ["GetItem", "PutItem"] * atomic.TRIES
+    assert aws.calls == ["GetItem", "PutItem"] * atomic.TRIES + ["GetItem"]  # at last, whether it was made after all
     assert len(pauses) == atomic.TRIES - 1
     assert sorted(pauses) == pauses
     assert sum(pauses) < 5

@@ -1,5 +1,6 @@
 """Calls that end by their deadline and know whether anything was sent, over TLS too."""
 
+import contextlib
 import datetime
 import gzip
 import ipaddress
@@ -7,6 +8,7 @@ import socket
 import ssl
 import threading
 import time
+import tracemalloc
 
 import pytest
 from cryptography import x509
@@ -152,6 +154,111 @@ def test_a_body_that_swells_when_unpacked_is_cut_off(http):
         with pytest.raises(TooLargeError):
             get(http, f"http://127.0.0.1:{listener.port}/", max_bytes=1_000_000)
         http.close()
+
+
+class Pouring(Listener):
+    """Pours out `answer` and then 60 MB, counting the bytes that were taken from it."""
+
+    def _serve(self):
+        self.taken = 0
+        connection, _ = self.socket.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(65_536)
+            connection.sendall(self.answer)
+            for _ in range(600):
+                connection.sendall(bytes(100_000))
+                self.taken += 100_000
+
+
+def redirect(length, more=""):
+    return f"HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: {length}\r\n{more}\r\n".encode()
+
+
+def test_the_body_of_a_redirect_is_not_read_beyond_the_limit(http):
+    with Pouring(redirect(60_000_000)) as listener:
+        with pytest.raises(TooLargeError):
+            get(http, f"http://127.0.0.1:{listener.port}/", max_bytes=1000, timeout_s=10)
+        http.close()
+
+    assert listener.taken < 20_000_000
+
+
+def test_the_body_of_a_redirect_that_swells_when_unpacked_takes_no_memory(http):
+    body = gzip.compress(bytes(60_000_000))
+    with Listener(redirect(len(body), "Content-Encoding: gzip\r\n") + body) as listener:
+        tracemalloc.start()
+        try:
+            with pytest.raises(TooLargeError):
+                get(http, f"http://127.0.0.1:{listener.port}/", max_bytes=1000, timeout_s=10)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        http.close()
+
+    assert most < 10_000_000
+
+
+def test_a_redirect_is_an_answer_like_any_other(http):
+    with Listener(redirect(2) + b"no") as listener:
+        assert get(http, f"http://127.0.0.1:{listener.port}/")[::2] == (302, b"no")
+        http.close()
+
+    assert listener.received.count(b"GET ") == 1
+
+
+# --- names with many addresses ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def addresses(monkeypatch):
+    """What each name resolves to: host and port."""
+    several = []
+
+    def resolve(*_, **__):
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in several]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    return several
+
+
+def test_all_dead_addresses_of_a_name_have_no_longer_than_the_call(http, addresses, monkeypatch):
+    connect, allowed = socket.socket.connect, []
+
+    def unanswered(opened, address):
+        if not address[0].startswith("192.0.2."):
+            return connect(opened, address)
+        allowed.append(opened.gettimeout())
+        time.sleep(opened.gettimeout())
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(socket.socket, "connect", unanswered)
+    with Listener() as listener:
+        addresses += [(f"192.0.2.{n}", 80) for n in range(1, 9)] + [("127.0.0.1", listener.port)]
+        with pytest.raises(NotSentError, match="timed out"):
+            get(http, "http://many.example/", timeout_s=0.2)
+
+    assert 0 < sum(allowed) <= 0.2
+    assert listener.connections == 0
+
+
+def test_addresses_that_refuse_are_passed_over(http, addresses):
+    closed = socket.create_server(("127.0.0.1", 0))
+    nobody = closed.getsockname()
+    closed.close()
+    with Listener() as listener:
+        addresses += [nobody] * 3 + [("127.0.0.1", listener.port)]
+        assert get(http, "http://many.example/").body == b"ok"
+        http.close()
+
+
+@pytest.mark.parametrize("count", [0, 1, 9])
+def test_without_an_address_that_answers_nothing_is_sent(http, addresses, count):
+    closed = socket.create_server(("127.0.0.1", 0))
+    addresses += [closed.getsockname()] * count
+    closed.close()
+
+    with pytest.raises(NotSentError, match="connection failed"):
+        get(http, "https://many.example/")
 
 
 def test_surroundings_set_no_proxy(http, monkeypatch):

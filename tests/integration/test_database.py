@@ -62,6 +62,23 @@ def test_commits_are_synced_to_a_write_ahead_log(database):
     assert pragmas == ["wal", 2]
 
 
+def test_labels_stored_before_they_were_counted_are_counted(path):
+    database = Database(path)
+    store = SqliteStore(database)
+    for user_id in ("ann", "bob"):
+        store.create_user(a_user(user_id))
+    for number in range(3):
+        store.put_label(a_label(f"a:{number}"))
+    database.close()
+    raw(path, "UPDATE users SET record = json_remove(record, '$.labels')", "PRAGMA user_version = 2")
+
+    again = Database(path)
+
+    assert SqliteStore(again).user("ann") == a_user(labels=3)
+    assert SqliteStore(again).user("bob") == a_user("bob")
+    again.close()
+
+
 def test_a_newer_schema_is_refused_and_left_as_it_is(path):
     Database(path).close()
     raw(path, f"PRAGMA user_version = {len(MIGRATIONS) + 1}")

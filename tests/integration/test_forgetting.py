@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from swipr.errors import ConflictError, NotFoundError
-from swipr.forgetting import ACTED_STAYS, Receipt, delete_everything, forget_card
+from swipr.forgetting import ACTED_STAYS, FORGOTTEN_STAYS, Receipt, delete_everything, forget_card
 from swipr.models import RefitRequest, Status, SwipeSession, User
 from tests.doubles import Clock, Crash, Crashes
 from tests.moto_world import moto_world
@@ -52,6 +52,7 @@ def forget(home: Home, card_id: str = CARD, user_id: str = "ann") -> Receipt:
         blobs=home.blobs,
         queue=home.queue,
         acted_key=home.acted_key(user_id, card_id),
+        forgotten_key=home.forgotten_key(user_id, card_id),
         at=home.clock.now(),
     )
 
@@ -80,7 +81,7 @@ def test_a_card_is_forgotten_everywhere_but_in_acted(home: Home) -> None:
     assert home.store.label("ann", CARD) is None
     assert not [key for key, body in objects(home).items() if photo_of("ann", 2) in body]
     assert home.store.acted("ann", [home.acted_key("ann", CARD)]) != {}
-    assert ACTED_STAYS in receipt.stays
+    assert {ACTED_STAYS, FORGOTTEN_STAYS} <= set(receipt.stays)
     assert home.queue.refits == ["ann"]
     assert home.blobs.keys("features/ann/") == []
 
@@ -209,8 +210,16 @@ def remnants(home: Home, user_id: str) -> list[str]:
     found += ["decision"] * len(home.store.decisions(user_id, at=at, limit=100))
     found += ["label"] * len(home.store.labels(user_id)) + ["model"] * len(home.store.models(user_id))
     found += ["match"] * len(home.store.matches(user_id, at=at))
-    keys = [home.acted_key(user_id, f"simulator:{n}") for n in range(6)]
+    keys = [key(user_id, f"simulator:{n}") for n in range(6) for key in (home.acted_key, home.forgotten_key)]
     return found + ["acted"] * len(home.store.acted(user_id, keys))
+
+
+def test_of_a_deleted_user_it_is_not_even_known_whom_they_had_forgotten(home: Home) -> None:
+    forget(home)
+
+    delete(home)
+
+    assert remnants(home, "ann") == []
 
 
 def test_a_deleted_user_leaves_nothing_and_others_are_untouched(home: Home) -> None:
@@ -303,6 +312,28 @@ def feedback(home: Home) -> Any:
         now=home.clock.now,
         token=home.token,
     )
+
+
+def test_what_a_deletion_had_no_time_for_is_done_by_what_it_asked_for(tmp_path: Path) -> None:
+    """However soon after the user's own record it is cut off."""
+    left = []
+    for at in itertools.count(1):
+        with local_home(tmp_path / str(at), Clock()) as home:
+            settle(home)
+            home.queue.refits.clear()
+            crashes = Crashes(at)
+            watched = Home(crashes.wrap(home.store), crashes.wrap(home.blobs), home.secrets, home.clock)
+            over = {"store": watched.store, "blobs": watched.blobs, "at": home.clock.now(), "queue": home.queue}
+            try:
+                delete_everything("ann", **over)
+            except Crash:
+                left.append(len(remnants(home, "ann")))
+            else:
+                break
+            for user_id in home.queue.refits:
+                feedback(home).refit(RefitRequest(user_id=user_id))
+            assert home.store.user("ann") is not None or remnants(home, "ann") == [], f"cut off at {at}"
+    assert len(left) > 10
 
 
 @pytest.mark.parametrize("name", ["labels", "label_features", "put_model", "set_champion"])

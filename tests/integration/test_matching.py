@@ -216,11 +216,74 @@ def test_whom_the_user_had_forgotten_is_not_recorded_again(install: Make) -> Non
     look(world, after_s=HOUR_S)
     assert set(records(world)) == {"m-fake:0"}
 
-    world.store.forget_card(USER, "fake:0")
+    forgotten_key = world.parts().forgotten_key(USER, "fake:0")
+    world.store.forget_card(USER, "fake:0", forgotten_key=forgotten_key)
     world.store.delete_match(USER, "m-fake:0")
     look(world, after_s=HOUR_S)
 
     assert records(world) == {}
+
+
+def test_a_match_is_recorded_though_its_decision_expired_and_matches_were_read_meanwhile(install: Make) -> None:
+    world = sent(install, "like")
+    look(world)
+    listing(world)
+    matched_at = world.clock.now() + timedelta(days=30)
+    world.clock.sleep(31 * 86_400)
+    read(world)
+    world.clock.sleep(HOUR_S)
+
+    listing(world, Match(match_id="late", card_id="fake:0", matched_at=matched_at))
+    read(world)
+
+    assert set(records(world)) == {"late"}
+
+
+def test_who_is_listed_without_a_person_is_not_gone(install: Make) -> None:
+    world = sent(install, "pass")
+    other = Match(match_id="m-other", card_id="fake:other")
+    listing(world, OWN, other)
+    read(world)
+
+    world.deck.matches = lambda: MatchList(unnamed=("own",))  # type: ignore[method-assign]
+    read(world)
+
+    assert [(name, record.gone_at is None) for name, record in sorted(records(world).items())] == [
+        ("m-other", False),
+        ("own", True),
+    ]
+
+
+def test_a_match_known_by_its_stand_in_may_be_one_that_is_listed_without_a_person(install: Make) -> None:
+    world = sent(install, "like")
+    world.deck.answers = lambda choice, card: Answer(state="sent", match_id="0")
+    look(world)
+
+    world.deck.matches = lambda: MatchList(unnamed=("some",))  # type: ignore[method-assign]
+    read(world)
+
+    assert records(world)["0"].gone_at is None
+
+
+def test_two_records_of_one_person_are_gone_together(install: Make) -> None:
+    world = sent(install, "pass")
+    listing(world, OWN, OWN.model_copy(update={"match_id": "again"}))
+    read(world)
+
+    listing(world)
+    read(world)
+
+    assert [record.gone_at is not None for record in records(world).values()] == [True, True]
+
+
+def test_the_decision_learns_the_matchs_own_id_in_place_of_the_stand_in(install: Make) -> None:
+    world = sent(install, "like")
+    world.deck.answers = lambda choice, card: Answer(state="sent", match_id="0")  # it is a match, not which
+    look(world)
+
+    look(world, after_s=HOUR_S)
+
+    assert decision_of(world, "fake:0").match_id == "m-fake:0"
 
 
 def test_a_match_that_comes_after_its_decision_expired_is_recorded(install: Make) -> None:

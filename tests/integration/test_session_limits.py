@@ -88,15 +88,24 @@ def test_the_days_swipes_end_it_until_tomorrow(install: Make) -> None:
     assert look(world, after_s=12 * 3600).liked == 1
 
 
-def test_a_failed_swipe_gives_the_days_swipe_back(install: Make) -> None:
-    world = sent(install, "pass", "pass")
+def test_a_swipe_that_the_deck_had_no_more_of_gives_the_days_swipe_back(install: Make) -> None:
+    world = sent(install, "like", "like")
     settings(world, swipes_per_day=1)
-    world.deck.answers = lambda choice, card: Answer(state="failed", detail="did not count")
+    world.deck.answers = lambda choice, card: Answer(state="failed", spent="likes", detail="out of likes")
     look(world)
     world.deck.answers = lambda choice, card: Answer(state="sent")
 
     assert look(world).outcome == "budget_spent"
     assert world.deck.swipes() == 1
+
+
+def test_a_swipe_that_the_deck_would_not_take_is_one_of_the_days_swipes(install: Make) -> None:
+    world = sent(install, "pass", "pass")
+    settings(world, swipes_per_day=1)
+    world.deck.answers = lambda choice, card: Answer(state="failed", detail="answered 404")
+
+    assert look(world).outcome == "budget_spent"
+    assert swipes_of(world) == ["pass fake:0"]
 
 
 def test_a_slot_queued_before_the_deck_said_wait_asks_nothing(install: Make) -> None:

@@ -10,7 +10,7 @@ from swipr.errors import DeckRefusedError, DeckUnavailableError
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def page(number, token=""):
+def page(number, token=None):
     entry = {"_id": f"m{number}", "person": {"_id": f"p{number}"}}
     return {"data": {"matches": [entry], "next_page_token": token}}
 
@@ -36,7 +36,7 @@ def test_pages_without_end_are_bounded_and_the_list_is_not_complete():
 
 
 def test_each_kind_begins_at_its_first_page():
-    read, asked = reader(lambda number, query: page(number, "next" if number % 2 == 0 else ""))
+    read, asked = reader(lambda number, query: page(number, "next" if number % 2 == 0 else None))
 
     assert read_matches(read, deck="tinder", now=lambda: NOW).complete
     assert [(query["message"], query.get("page_token")) for query in asked] == [
@@ -77,3 +77,58 @@ def test_a_first_page_that_failed_is_raised():
 
     with pytest.raises(DeckUnavailableError):
         read_matches(reader(answer)[0], deck="tinder", now=lambda: NOW)
+
+
+STRANGE = [
+    {},
+    {"data": None},
+    {"data": {}},
+    {"data": {"matches": None}},
+    {"data": {"matches": {"0": {}}}},
+    {"data": []},
+]
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+def test_a_first_page_of_another_form_is_no_empty_list(strange):
+    with pytest.raises(DeckUnavailableError, match="form that Swipr does not know"):
+        read_matches(reader(lambda number, query: strange)[0], deck="tinder", now=lambda: NOW)
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+@pytest.mark.parametrize("token", ["next", None], ids=["next page", "second kind"])
+def test_a_later_page_of_another_form_leaves_the_list_incomplete(strange, token):
+    read, _ = reader(lambda number, query: strange if number else page(0, token))
+
+    listed = read_matches(read, deck="tinder", now=lambda: NOW)
+
+    assert [match.match_id for match in listed.matches] == ["m0"]
+    assert not listed.complete
+
+
+@pytest.mark.parametrize("token", ["", ["x"], {"x": 1}, True, 1.5])
+def test_a_token_that_cannot_be_one_leaves_the_list_incomplete(token):
+    read, asked = reader(lambda number, query: page(number, token))
+
+    listed = read_matches(read, deck="tinder", now=lambda: NOW)
+
+    assert [match.match_id for match in listed.matches] == ["m0", "m1"]
+    assert [query["message"] for query in asked] == ["0", "1"]
+    assert not listed.complete
+
+
+@pytest.mark.parametrize(
+    ("entry", "complete", "unnamed"),
+    [({"_id": "x"}, True, ("x",)), ({"id": "x", "person": {"name": "Zoe"}}, True, ("x",)), ({}, False, ()),
+     ({"person": {"_id": "p"}}, False, ()), (None, False, ()), ({"_id": "m0"}, True, ())],
+)  # fmt: skip
+def test_an_entry_without_a_person_is_told_by_its_id_and_only_one_without_any_leaves_the_list_incomplete(
+    entry, complete, unnamed
+):
+    known = page(0)["data"]["matches"]
+    read, _ = reader(lambda number, query: {"data": {"matches": [entry, *known]}})
+
+    listed = read_matches(read, deck="tinder", now=lambda: NOW)
+
+    assert [match.match_id for match in listed.matches] == ["m0"]
+    assert (listed.complete, listed.unnamed) == (complete, unnamed)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from swipr.decks import tinder_limits as limits
 from swipr.decks import tinder_shapes as shapes
+from swipr.decks.tinder_claims import declared_status
 from swipr.decks.tinder_fields import parse_object
 from swipr.decks.tinder_health import health
 from swipr.models import SessionReport
@@ -102,9 +103,10 @@ def test_numbers_that_no_date_can_hold_harm_nothing(number):
     rec = {"user": {"_id": "a" * 24}, "distance_mi": number, "s_number": number}
 
     assert [card.distance_km for card in shapes.cards([rec], deck="d", now=NOW)] == [None]
-    assert limits.out_of_likes({"likes_remaining": number}) is False
+    assert limits.out_of_likes({"likes_remaining": number}, NOW) is False
+    assert limits.out_of_likes({"rate_limited_until": number}, NOW) is False
     assert limits.likes_again_at({"rate_limited_until": number}, NOW) == NOW + timedelta(hours=12)
-    assert shapes.declared_status({"status": number}) is None
+    assert declared_status({"status": number}) is None
     assert limits.wait_in_recs({"data": {"timeout": number}}, NOW) == NOW + timedelta(minutes=30)
 
 
@@ -135,7 +137,7 @@ def test_sessions_that_only_waited_are_counted_up_to_the_last_other_one():
     assert limits.waits_in_a_row([done, waited]) == 0
 
 
-@pytest.mark.parametrize(("stated", "left"), [(100, 100), (0, 0), (-3, 0), (None, None), ("7", None), (True, None), (1.5, None), (10**400, None)])  # fmt: skip  # noqa: E501
+@pytest.mark.parametrize(("stated", "left"), [(100, 100), (0, 0), (-3, 0), (None, None), ("7", 7), ("x", None), (True, None), (1.5, None), (10**400, None)])  # fmt: skip  # noqa: E501
 def test_likes_left_is_the_decks_own_number(stated, left):
     assert limits.likes_left({"likes_remaining": stated}) == left
 
@@ -149,7 +151,9 @@ def test_verified_schools_and_jobs_are_read():
     assert card_of({"schools": [{"name": "x" * 999}] * 99}).schools == ("x" * 200,)
 
 
-@pytest.mark.parametrize(("token", "read"), [("p2", "p2"), (7, "7"), (None, ""), (True, ""), ([], "")])
+@pytest.mark.parametrize(
+    ("token", "read"), [("p2", "p2"), (7, "7"), (None, ""), ("", None), (True, None), ([], None), (["x"], None)]
+)
 def test_the_token_of_the_next_page_may_be_a_number(token, read):
     assert shapes.next_page({"data": {"next_page_token": token}}) == read
 
@@ -164,27 +168,73 @@ def test_waits_beyond_the_calendar_fall_back():
     assert limits.wait_in_recs({"data": {"timeout": 1e30}}, NOW) == NOW + timedelta(minutes=30)
 
 
-@pytest.mark.parametrize(("remaining", "out"), [(0, True), (100, False), (None, False), ("0", False), (False, False)])
+@pytest.mark.parametrize(
+    ("remaining", "out"),
+    [(0, True), ("0", True), (" 0 ", True), (-1, True), (0.0, True), (100, False), ("100", False), (None, False),
+     ("", False), ("x", False), (False, False), ([], False)],
+)  # fmt: skip
 def test_only_a_stated_zero_is_out_of_likes(remaining, out):
-    assert limits.out_of_likes({"likes_remaining": remaining}) is out
+    assert limits.out_of_likes({"likes_remaining": remaining}, NOW) is out
+
+
+HOUR_MS = int((NOW + timedelta(hours=1)).timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("answer", "out"),
+    [({"rate_limited_until": HOUR_MS}, True), ({"rate_limited_until": str(HOUR_MS)}, True),
+     ({"rate_limited_until": HOUR_MS, "likes_remaining": None}, True),
+     ({"rate_limited_until": HOUR_MS, "likes_remaining": 7}, False),
+     ({"rate_limited_until": HOUR_MS - 7_200_000}, False), ({"rate_limited_until": None}, False)],
+)  # fmt: skip
+def test_a_time_until_when_there_are_no_likes_means_that_there_are_none(answer, out):
+    assert limits.out_of_likes(answer, NOW) is out
+
+
+def test_a_time_written_as_text_is_waited_for():
+    assert limits.likes_again_at({"rate_limited_until": str(HOUR_MS)}, NOW) == NOW + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("exceeded", "out"),
+    [(True, True), (1, True), ("True", True), ("TRUE ", True), ("False", False), ("no", False), (0, False)],
+)  # fmt: skip
+def test_super_likes_are_spent_when_the_limit_is_said_to_be_exceeded(exceeded, out):
+    assert limits.out_of_superlikes({"limit_exceeded": exceeded}) is out
 
 
 @pytest.mark.parametrize(
     ("match", "named"),
-    [(False, None), (None, None), ({}, None), (True, "u"), ({"_id": "m"}, "m"), ({"id": "m"}, "m"), ({"x": 1}, "u")],
-)
-def test_a_match_is_whatever_is_true(match, named):
+    [(False, None), (None, None), ({}, None), (True, "u"), ({"_id": "m"}, "m"), ({"id": "m"}, "m"), ({"x": 1}, "u"),
+     ("true", "u"), ("false", None), ("null", None), ("none", None), ("m", None), ([], None), ([[]], None), (0, None),
+     (1, None), (7, None)],
+)  # fmt: skip
+def test_a_match_is_an_object_or_said_to_be_true(match, named):
     assert shapes.match_id({"match": match}, "u") == named
 
 
-def test_a_match_that_names_no_person_is_none():
+@pytest.mark.parametrize(
+    ("stated", "kept"),
+    [("5C" * 12, "5c" * 12), ("5c" * 12, "5c" * 12), ("5C" * 11, "5C" * 11), ("Ab-1", "Ab-1"), ("G" * 24, "G" * 24)],
+)
+def test_one_person_is_one_card_whatever_the_spelling_of_a_hexadecimal_id(stated, kept):
+    listed = {"data": {"matches": [{"_id": "m", "person": {"_id": stated}}]}}
+    ((_, match),) = shapes.matches(listed, deck="d")
+
+    assert card_of({"_id": stated}).card_id == f"tinder:{kept}"
+    assert match is not None
+    assert match.card_id == f"d:{kept}"
+    assert shapes.is_limit_card({"user": {"_id": "TINDER_RATE_LIMITED_ID_7"}})
+
+
+def test_a_match_that_names_no_person_is_told_by_its_id():
     person = {"_id": "p", "name": "Zoe"}
     listed = [{"_id": "m1"}, {"_id": "m2", "person": person, "created_date": "2026-01-02T03:04:05.678Z"}, None, 5]
 
-    match, *others = (m for m in shapes.matches({"data": {"matches": listed}}, deck="tinder") if m is not None)
+    nameless, (_, match), *others = shapes.matches({"data": {"matches": listed}}, deck="tinder")
 
-    assert not others
-    assert list(shapes.matches({"data": {"matches": listed}}, deck="tinder")).count(None) == 3
+    assert nameless == ("m1", None)
+    assert others == [("", None)] * 2
     assert (match.match_id, match.card_id, match.name) == ("m2", "tinder:p", "Zoe")
     assert match.matched_at == datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
 
@@ -208,7 +258,8 @@ def test_no_answer_breaks_the_reading(answer):
         limits.wait_in_recs(element, NOW)
         limits.likes_again_at(element, NOW)
         shapes.match_id(element, "u")
-        shapes.declared_status(element)
+        declared_status(element)
+        limits.out_of_likes(element, NOW)
         shapes.next_page(element)
         limits.likes_left(element)
         limits.superlikes_again_at(element)

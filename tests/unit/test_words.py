@@ -1,7 +1,13 @@
 """A word is found where a reader of its script would see it as a word of its own."""
 
-import pytest
+import unicodedata
+from types import SimpleNamespace
 
+import pytest
+from pydantic import ValidationError
+
+from swipr.models import Filters
+from swipr.sessions import words
 from swipr.sessions.words import first_found, fold
 
 FOUND = [
@@ -40,6 +46,22 @@ FOUND = [
     ("កាហ្វេ", "ខ្ញុំចូលចិត្តកាហ្វេណាស់"),
     ("ကော်ဖီ", "ကျွန်တော်ကော်ဖီကြိုက်တယ်"),
     ("OL", "都内のOLです"),
+    # a Hangul word is followed by its particles
+    ("학생", "저는 학생이에요"),
+    ("고양이", "고양이를 좋아해"),
+    ("BTS", "BTS를 좋아해"),
+    # points, vowel signs and stretched lines are not read
+    ("محمد", "مُحَمَّد"),
+    ("سَلام", "ســـلام"),
+    ("שלום", "שָׁלוֹם"),
+    # pictures of several signs
+    ("👨‍👩‍👧", "we are 👨‍👩‍👧!"),
+    ("👨", "👨👩"),
+    ("👍", "👍🏽"),
+    ("❤️‍🔥", "❤‍🔥"),
+    ("🇩🇪", "🇫🇷🇩🇪"),
+    ("🏴󠁧󠁢󠁥󠁮󠁧󠁿", "x🏴󠁧󠁢󠁥󠁮󠁧󠁿"),
+    ("dog", "d‍o󠁧g"),
 ]
 
 NOT_FOUND = [
@@ -52,6 +74,14 @@ NOT_FOUND = [
     ("हिन", "हिन्दी"),  # cut within a sign
     ("ก", "ก่อน"),  # the tone mark belongs to the letter
     ("собак", "собака"),
+    ("생", "학생"),
+    ("学생", "학생"),
+    ("👨", "👨‍👩‍👧"),
+    ("👧", "👨‍👩‍👧"),
+    ("👩", "👩🏽‍🦰"),
+    ("❤", "❤️‍🔥"),
+    ("🇩🇪", "🇧🇩🇪🇺"),
+    ("🏴", "🏴󠁧󠁢󠁥󠁮󠁧󠁿"),
     ("", "anything"),
     ("\u200b", "any\u200bthing"),
     ("dog", ""),
@@ -83,3 +113,29 @@ def test_a_later_place_counts_where_an_earlier_one_is_part_of_a_word() -> None:
 def test_folding_twice_changes_nothing_more() -> None:
     for _, text in FOUND + NOT_FOUND:
         assert fold(fold(text)) == fold(text)
+
+
+def test_a_text_longer_than_anybody_may_write_is_read_so_far_only() -> None:
+    filler = "ab " * 3000
+
+    assert first_found(["cat"], [f"{filler}cat"]) == "cat"
+    assert first_found(["cat"], [f"{filler * 400}cat"]) is None
+
+
+def test_a_text_is_looked_at_once_however_many_words_and_places_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+
+    def category(sign: str) -> str:
+        looked_at.append(sign)
+        return unicodedata.category(sign)
+
+    monkeypatch.setattr(words, "unicodedata", SimpleNamespace(category=category, normalize=unicodedata.normalize))
+    assert first_found(["ab"] * 100, ["ab" * 5000]) is None
+
+    assert len(looked_at) < 100 * 2 + 10_000 * 5
+
+
+@pytest.mark.parametrize("word", ["\u200b", "\ufe0f", "\u0640", "\u00ad\u200b"])
+def test_a_word_of_which_nothing_is_seen_is_refused_by_name(word: str) -> None:
+    with pytest.raises(ValidationError, match=r"banned_words\.1\n.*type it anew or leave it out"):
+        Filters(banned_words=("dog", word))

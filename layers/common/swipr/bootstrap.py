@@ -155,7 +155,7 @@ def photo_folder() -> "PhotoFolder":
 def api() -> "Api":
     from swipr.api.parts import Api
 
-    chosen = settings.load()
+    chosen = settings.for_waiting(settings.load())
     secrets, store = world().secrets(chosen), world().store(chosen)
     return Api(
         store=store,

@@ -37,14 +37,23 @@ class Feedback:
     def refit(self, request: RefitRequest) -> tuple[ModelVersion | None, Handoff | None]:
         """Fit the user's head to the labels there are now, and hand over what has become enough.
 
-        No model if it is up to date or cannot be fitted yet.
+        No model if it is up to date or cannot be fitted yet. What is left of a user who was deleted is taken away.
         """
         user = self.store.user(request.user_id)
+        if user is None:
+            self._forget_nobody(request.user_id)
+            return None, None
         try:
             return self._refit(request.user_id)
         finally:
-            handed = {user.handoff.handoff_id} if user and user.handoff else set()
+            handed = {user.handoff.handoff_id} if user.handoff else set()
             leave_nothing(request.user_id, store=self.store, blobs=self.blobs, handed=handed)
+
+    def _forget_nobody(self, user_id: str) -> None:
+        from swipr.handoff import handoff_ids_of_nobody
+
+        handed = handoff_ids_of_nobody(user_id, self.blobs)
+        leave_nothing(user_id, store=self.store, blobs=self.blobs, handed=handed)
 
     def export(self, request: ExportRequest, *, time_left_s: Callable[[], float]) -> ExportState | None:
         """Write the archive that was asked for; see `ExportWriter.write`."""

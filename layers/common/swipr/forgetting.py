@@ -11,7 +11,7 @@ from swipr.blanking import blank
 from swipr.errors import ConflictError, NotFoundError
 from swipr.handoff import delete_handoffs, handoff_ids, handoff_ids_of_nobody
 from swipr.labelling import set_going
-from swipr.models import CardId, Decision, SwipeSession, User, Value
+from swipr.models import CardId, Decision, RefitRequest, SwipeSession, User, Value
 from swipr.ports import Blobs, Queue, Store
 from swipr.takeout.exports import export_prefix, read_state, write_state
 from swipr.takeout.writer import WITHDRAWN
@@ -24,6 +24,10 @@ _ALL_MODELS = 100_000
 
 ACTED_STAYS = (
     "That this card was acted on stays, as a keyed hash and no more: it keeps the card from being liked a second time."
+)
+FORGOTTEN_STAYS = (
+    "That you had this card forgotten stays, as a keyed hash and no more: it keeps a match that the deck goes on "
+    "listing from being recorded again."
 )
 MODEL_STAYS = (
     "A refit without this card was asked for just now. Earlier versions of the model, if they learned from it, did so "
@@ -52,9 +56,17 @@ class Receipt(Value):
 
 
 def forget_card(
-    user_id: str, card_id: str, *, store: Store, blobs: Blobs, queue: Queue, acted_key: str, at: datetime
+    user_id: str,
+    card_id: str,
+    *,
+    store: Store,
+    blobs: Blobs,
+    queue: Queue,
+    acted_key: str,
+    forgotten_key: str | None = None,
+    at: datetime,
 ) -> Receipt:
-    """Forget all about one card but that it was acted on.
+    """Forget all about one card but that it was acted on, and that it was forgotten.
 
     Works for any card the user ever saw, decided or not. Raises NotFoundError for what can be no card's id or for an
     unknown user.
@@ -72,26 +84,32 @@ def forget_card(
     # further than the label.
     _delete(blobs, f"features/{user_id}/")
     set_going(user_id, store, queue, at=at)
-    gone = _forget_decision(user_id, card_id, store, blobs)
+    gone = _forget_decision(user_id, card_id, store, blobs, forgotten_key)
     if leave_nothing(user_id, store=store, blobs=blobs):
         raise NotFoundError("this user was deleted just now")
     acted = bool(store.acted(user_id, [acted_key]))
     learned = bool(store.models(user_id, limit=1))
-    stays = ((ACTED_STAYS,) if acted else ()) + ((MODEL_STAYS,) if learned else ()) + (ANSWERS_STAY, BACKUPS_STAY)
+    known = ((FORGOTTEN_STAYS, forgotten_key is not None), (ACTED_STAYS, acted), (MODEL_STAYS, learned))
+    stays = *(words for words, is_so in known if is_so), ANSWERS_STAY, BACKUPS_STAY
     counts = {"decisions": int(gone is not None), "labels": int(label is not None)} | removed
     return Receipt(what="card", card_id=card_id, at=at, removed=counts, stays=stays)
 
 
-def delete_everything(user_id: str, *, store: Store, blobs: Blobs, at: datetime) -> Receipt:
+def delete_everything(user_id: str, *, store: Store, blobs: Blobs, at: datetime, queue: Queue | None = None) -> Receipt:
     """Remove the user and all that is theirs. Raises ConflictError unless they are off and nothing of theirs runs.
 
     The user's own record goes first: after it nothing of theirs can be stored, and what is being written meanwhile is
     taken away again by whoever writes it.
+
+    `queue`: given by who may run out of time over a great many records. A refit of nobody takes away what is left
+    (`leave_nothing`), unless the user was made anew before: then they delete again.
     """
     user = store.user(user_id)
     handed = _handed(user_id, user, store, blobs)
     if not store.delete_user(user_id, at=at):
         raise ConflictError("switch off first, and wait until the session that runs has ended; then delete again")
+    if queue is not None:
+        queue.ask_refit(RefitRequest(user_id=user_id))
     objects = delete_handoffs(handed, blobs)
     records = store.delete_records(user_id)
     objects += sum(_delete(blobs, f"{top}/{user_id}/") for top in OF_USERS)
@@ -148,9 +166,11 @@ def _forget_photos(user_id: str, card_id: str, store: Store, blobs: Blobs, at: d
     return _blank_all(decision, blobs) if decision else 0
 
 
-def _forget_decision(user_id: str, card_id: str, store: Store, blobs: Blobs) -> Decision | None:
+def _forget_decision(
+    user_id: str, card_id: str, store: Store, blobs: Blobs, forgotten_key: str | None
+) -> Decision | None:
     """A session may have judged the card anew meanwhile; an expired decision may still be there."""
-    gone = store.forget_card(user_id, card_id)
+    gone = store.forget_card(user_id, card_id, forgotten_key=forgotten_key)
     if gone is not None:
         _blank_all(gone, blobs)
     return gone

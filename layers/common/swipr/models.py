@@ -7,7 +7,18 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+from swipr.sessions.words import fold
 
 Choice = Literal["like", "pass"]
 Verdict = Literal["like", "pass", "unsure"]
@@ -93,6 +104,8 @@ class MatchList(Value):
 
     matches: tuple[Match, ...] = ()
     complete: bool = True
+    unnamed: tuple[str, ...] = ()
+    """Ids of matches that are listed, but not with whom."""
 
 
 class DeckHealth(Value):
@@ -103,15 +116,25 @@ class DeckHealth(Value):
     likes_left: int | None = None
     """The deck's own word; None where it says nothing."""
     wait_until: AwareDatetime | None = None
+    refused: bool = False
+    """The deck refuses this user until they have done something."""
 
 
 # --- users -----------------------------------------------------------------------------------------
 
 
-Words = Annotated[
-    tuple[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)], ...],
-    Field(max_length=100),
+def _with_something_to_find(word: str) -> str:
+    if not fold(word):
+        raise ValueError("nothing of this word can be seen, so it would never be found; type it anew or leave it out")
+    return word
+
+
+Word = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=60),
+    AfterValidator(_with_something_to_find),
 ]
+Words = Annotated[tuple[Word, ...], Field(max_length=100)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ClockTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
@@ -351,6 +374,8 @@ class User(Value):
     superlikes_today: int = 0
     swipes_today: int = 0
     matches_read_at: AwareDatetime | None = None
+    labels: int = 0
+    """How many are stored."""
     held: tuple[CardId, ...] = ()
     """Cards that wait for the user's own answer, oldest first."""
 
@@ -443,6 +468,8 @@ class Decision(Value):
     """What was sent, or begun; None while nothing was."""
     match_id: str | None = None
     detail: str = ""
+    tries: int = 0
+    """How often the deck would not take it."""
     decided_at: AwareDatetime
     acted_at: AwareDatetime | None = None
     expires_at: AwareDatetime
@@ -528,3 +555,8 @@ class ModelVersion(Value):
 
 def is_final(state: State) -> bool:
     return state in ("sent", "unknown")
+
+
+def stand_in(card_id: str) -> str:
+    """The match id of a like whose answer says that it is a match, but not which: the card's id at its deck."""
+    return card_id.partition(":")[2]

@@ -98,6 +98,22 @@ class Store(Protocol):
         NotFoundError.
         """
 
+    def hear_deck(
+        self,
+        user_id: str,
+        *,
+        deck: str,
+        connected_at: datetime | None,
+        at: datetime,
+        wait_until: datetime | None = None,
+        refused: str | None = None,
+    ) -> bool:
+        """Remember what a deck said outside of a session: when it may be asked again (a later time that is stored
+        already stays), or that it refuses the user, who then is switched off by `swipr` in these words.
+
+        False, and nothing changed, for an unknown user or unless they have this deck, connected at this time.
+        """
+
     def forget_deck(self, user_id: str) -> User:
         """Forget the deck's token; acting ends. Raises NotFoundError."""
 
@@ -190,8 +206,14 @@ class Store(Protocol):
         detail: str,
         match_id: str | None,
         at: datetime,
+        not_taken: bool = False,
+        deck_wait_until: datetime | None = None,
+        refused: str | None = None,
     ) -> bool:
         """Settle the pending action that began under `fence`; `failed` gives its budgets back, but the session's.
+
+        `not_taken`, of a `failed` one: the deck was asked and would not take this card, which is a try more and costs
+        the day's swipe. `deck_wait_until` is remembered, `refused` switches the user off by `swipr`, with this text.
 
         False, and nothing changed, if that action is not pending any more.
         """
@@ -221,10 +243,15 @@ class Store(Protocol):
         """The state of each key that exists; never expires."""
 
     def attribute_match(self, user_id: str, card_id: str, *, match_id: str) -> bool:
-        """Note on a `sent` decision which match it led to; False, and nothing changed, if it has one or is none."""
+        """Note on a `sent` decision which match it led to, also in place of the stand-in's id; False, and nothing
+        changed, if it has one or is none."""
 
-    def forget_card(self, user_id: str, card_id: str) -> Decision | None:
-        """Remove and return the card's decision; it leaves `held`. Acted stays."""
+    def forget_card(self, user_id: str, card_id: str, *, forgotten_key: str | None = None) -> Decision | None:
+        """Remove and return the card's decision; it leaves `held`. Acted stays.
+
+        `forgotten_key` is put in Acted, as `unknown`: so `acted` tells what its user had forgotten from what has only
+        expired. None, and nothing changed, for an unknown user.
+        """
 
     def restore_decision(self, decision: Decision, *, acted_key: str) -> bool:
         """Put a decision of another install, and its final state in Acted; False, and nothing changed, if the card has
@@ -247,7 +274,7 @@ class Store(Protocol):
 
     # labels
     def put_label(self, label: Label) -> bool:
-        """Store the label, replacing an earlier one of the card; the card leaves `held`.
+        """Store the label, replacing an earlier one of the card; the card leaves `held`, `User.labels` counts it.
 
         False, and nothing changed, if the stored one is newer. Raises NotFoundError for an unknown user.
         """
@@ -256,7 +283,7 @@ class Store(Protocol):
         """Replace the backbone and features of this very label; False, and nothing changed, if it is not stored."""
 
     def delete_label(self, user_id: str, card_id: str) -> Label | None:
-        """Remove and return the label."""
+        """Remove and return the label; `User.labels` counts it no more."""
 
     def label(self, user_id: str, card_id: str) -> Label | None: ...
 

@@ -28,6 +28,13 @@ class Settings(BaseModel):
     sessions_queue_url: str = ""
     refits_queue_url: str = ""
     judge_function: str = ""
+    judge_wait_s: float = Field(default=65.0, gt=0)
+    """How long one call of the judge is waited for: above its own time-out."""
+    aws_wait_s: float = Field(default=20.0, gt=0)
+    """The longest that any other call to AWS may be silent, in seconds; most are given up earlier."""
+    api_judge_wait_s: float = Field(default=20.0, gt=0)
+    api_aws_wait_s: float = Field(default=5.0, gt=0)
+    """The same where somebody waits for an answer, names of their own as functions may share a process."""
     tinder_api: str = "https://api.gotinder.com"
     tinder_photo_hosts: str = ".gotinder.com"
     """Comma-separated host suffixes photos may be fetched from."""
@@ -48,6 +55,11 @@ class Settings(BaseModel):
     console_dir: str = "/opt/python/console"
     decision_days: int = Field(default=30, ge=1, le=365)
     session_photo_days: int = Field(default=7, ge=1, le=30)
+
+
+def for_waiting(chosen: Settings) -> Settings:
+    """The settings of a function whose answer somebody waits for."""
+    return chosen.model_copy(update={"judge_wait_s": chosen.api_judge_wait_s, "aws_wait_s": chosen.api_aws_wait_s})
 
 
 @cache

@@ -23,11 +23,14 @@ from swipr.models import (
     SwitchEvent,
     User,
     UserSettings,
+    stand_in,
 )
 from swipr.ports import Begun, LeaseRefusal
 
 SESSIONS_KEPT = 8
 SWITCHES_KEPT = 20
+#: After so many tries that the deck did not take, a card is left alone.
+TRIES_MOST = 3
 
 # --- the user's own wishes -----------------------------------------------------------------------------
 
@@ -53,6 +56,22 @@ def connected(user: User, *, deck: str, sealed_token: bytes | None, at: datetime
     if deck != user.deck:
         changes |= {"acting_on": None, "deck_wait_until": None}
     return user.model_copy(update=changes)
+
+
+def heard_of_deck(
+    user: User,
+    *,
+    deck: str,
+    connected_at: datetime | None,
+    at: datetime,
+    wait_until: datetime | None,
+    refused: str | None,
+) -> User | None:
+    """None if it was heard of another deck or token than the user has now."""
+    if (user.deck, user.deck_connected_at) != (deck, connected_at):
+        return None
+    heard = stopped(user, deck_wait_until=wait_until, refused=refused, at=at)
+    return _due(heard, heard.next_due_at, wait_until)
 
 
 def without_deck_token(user: User) -> User:
@@ -122,17 +141,17 @@ def ended(
     changes = {"session_ended": True, "lease": None, "status": status, "recent_sessions": recent}
     over = user.model_copy(update=changes | {"deck_wait_until": wait})
     if switch_off:
-        return _switched_off(over, report, status)
+        return _switched_off(over, report.ended_at, status)
     moved = due_seen is not None and user.next_due_at != due_seen
     return _due(over, user.next_due_at if keep_due or moved else next_due_at, deck_wait_until)
 
 
-def _switched_off(user: User, report: SessionReport, status: Status) -> User:
+def _switched_off(user: User, at: datetime, status: Status) -> User:
     history = user.switch_history
     if user.enabled:
-        event = SwitchEvent(at=report.ended_at, enabled=False, by="swipr", reason=status.text)
+        event = SwitchEvent(at=at, enabled=False, by="swipr", reason=status.text)
         history = _with_event(user, event)
-    changes = {"enabled": False, "next_due_at": None, "switched_at": report.ended_at, "switch_history": history}
+    changes = {"enabled": False, "next_due_at": None, "switched_at": at, "switch_history": history}
     return user.model_copy(update=changes)
 
 
@@ -235,8 +254,10 @@ def with_action(
     return user.model_copy(update=changes | new_day)
 
 
-def begun(decision: Decision, action: Action) -> Decision:
-    return decision.model_copy(update={"state": "pending", "action": action})
+def begun(decision: Decision, action: Action, before: Decision | None = None) -> Decision:
+    """`before`: what is stored of the card; what it failed before is remembered."""
+    tries = before.tries if before else 0
+    return decision.model_copy(update={"state": "pending", "action": action, "tries": tries})
 
 
 def is_pending(user: User | None, card_id: str, fence: int) -> bool:
@@ -244,20 +265,38 @@ def is_pending(user: User | None, card_id: str, fence: int) -> bool:
     return in_flight is not None and (in_flight.card_id, in_flight.fence) == (card_id, fence)
 
 
-def settled(user: User, *, give_back: bool) -> User:
-    """The user with nothing in flight; nothing else began meanwhile, so what is given back is of the same day."""
+def settled(user: User, *, give_back: bool, not_taken: bool = False) -> User:
+    """The user with nothing in flight; nothing else began meanwhile, so what is given back is of the same day.
+
+    `not_taken`: the deck was asked all the same, so the swipe is not given back.
+    """
     assert user.in_flight is not None  # noqa: S101 - the caller has seen it
     action = user.in_flight.action
-    back = {"likes_today": action != "pass", "superlikes_today": action == "superlike", "swipes_today": True}
+    back = {"likes_today": action != "pass", "superlikes_today": action == "superlike", "swipes_today": not not_taken}
     counts = {name: max(0, getattr(user, name) - int(give_back and mine)) for name, mine in back.items()}
     return user.model_copy(update=counts | {"in_flight": None})
 
 
-def with_outcome(decision: Decision, *, state: State, detail: str, match_id: str | None, at: datetime) -> Decision:
+def stopped(user: User, *, deck_wait_until: datetime | None, refused: str | None, at: datetime) -> User:
+    """The user after what the answer to an action said about the deck: a wait, or a refusal that switches off."""
+    wait = max(filter(None, (user.deck_wait_until, deck_wait_until)), default=None)
+    heard = user.model_copy(update={"deck_wait_until": wait})
+    if refused is None or not user.enabled:
+        return heard
+    status = Status(code="refused", text=refused, at=at)
+    return _switched_off(heard.model_copy(update={"status": status}), at, status)
+
+
+def with_outcome(
+    decision: Decision, *, state: State, detail: str, match_id: str | None, at: datetime, not_taken: bool = False
+) -> Decision:
     # What failed was not sent, whatever had begun.
     action = None if state == "failed" else decision.action
+    tries = decision.tries + not_taken
+    if not_taken and tries >= TRIES_MOST:
+        detail = f"{detail}; the deck would not take it three times, it is left alone".removeprefix("; ")
     outcome = {"state": state, "detail": detail, "match_id": match_id, "acted_at": at, "action": action}
-    return decision.model_copy(update=outcome)
+    return decision.model_copy(update=outcome | {"tries": tries})
 
 
 def proven(decision: Decision, match_id: str) -> Decision:
@@ -265,8 +304,10 @@ def proven(decision: Decision, match_id: str) -> Decision:
 
 
 def attributed(decision: Decision | None, match_id: str) -> Decision | None:
-    """None unless it was sent and led to no match so far."""
-    if decision is None or decision.state != "sent" or decision.match_id is not None:
+    """None unless it was sent and led to no match so far, or to one of which only the stand-in is known."""
+    if decision is None or decision.state != "sent" or decision.match_id not in (None, stand_in(decision.card_id)):
+        return None
+    if decision.match_id == match_id:
         return None
     return decision.model_copy(update={"match_id": match_id})
 
@@ -299,6 +340,18 @@ def released(user: User, card_ids: Collection[str]) -> User | None:
 
 def without_card(user: User, card_id: str) -> tuple[str, ...]:
     return tuple(held for held in user.held if held != card_id)
+
+
+# --- labels ----------------------------------------------------------------------------------------------
+
+
+def labelled(user: User, card_id: str, *, anew: bool) -> User:
+    """`anew`: the card had no label."""
+    return not_holding(user, card_id).model_copy(update={"labels": user.labels + int(anew)})
+
+
+def without_label(user: User) -> User:
+    return user.model_copy(update={"labels": max(0, user.labels - 1)})
 
 
 # --- matches ---------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ def status(api: Api, user_id: str) -> StatusView:
         budget=_budget(user, now),
         held=len(user.held),
         model=model_view(model, user) if model else None,
-        labels=len(api.store.labels(user_id)),
+        labels=user.labels,
         sessions=user.recent_sessions,
         now=now,
     )

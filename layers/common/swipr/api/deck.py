@@ -79,9 +79,25 @@ def check(api: Api, user_id: str) -> DeckHealth:
         text = f"The deck allows no more before {user.deck_wait_until:%Y-%m-%d %H:%M} UTC; it was not asked."
         return DeckHealth(works=False, text=text, wait_until=user.deck_wait_until)
     try:
-        return api.deck_of(user).check()
+        health = api.deck_of(user).check()
     except DeckError as error:
         return DeckHealth(works=False, text=str(error))
+    _remember(api, user, health)
+    return health
+
+
+def _remember(api: Api, user: User, health: DeckHealth) -> None:
+    """What the deck asked for holds for sessions too."""
+    if health.wait_until is None and not health.refused:
+        return
+    api.store.hear_deck(
+        user.user_id,
+        deck=user.deck,
+        connected_at=user.deck_connected_at,
+        at=api.now(),
+        wait_until=health.wait_until,
+        refused=health.text if health.refused else None,
+    )
 
 
 def forget(api: Api, user_id: str) -> StatusView:

@@ -10,7 +10,7 @@ from swipr.errors import NotFoundError
 from swipr.judging import Judge
 from swipr.models import User
 from swipr.ports import Blobs, Queue, Secrets, Store
-from swipr.sessions.planning import acted_key
+from swipr.sessions.planning import acted_key, forgotten_key
 from swipr.swiping import Deck
 
 
@@ -53,3 +53,6 @@ class Api:
 
     def acted_key(self, user_id: str, card_id: str) -> str:
         return acted_key(self.secrets, user_id, card_id)
+
+    def forgotten_key(self, user_id: str, card_id: str) -> str:
+        return forgotten_key(self.secrets, user_id, card_id)

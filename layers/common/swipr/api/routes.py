@@ -85,6 +85,7 @@ def _forget_card(api: Api, asked: Asked) -> Result:
         blobs=api.blobs,
         queue=api.queue,
         acted_key=api.acted_key(asked.user_id, card_id),
+        forgotten_key=api.forgotten_key(asked.user_id, card_id),
         at=api.now(),
     )
 
@@ -93,7 +94,7 @@ def _delete_account(api: Api, asked: Asked) -> Result:
     if asked.query.confirm != asked.user_id:
         raise InputError("confirm", "give your own user id, as GET /v1/status says it, to delete all that is yours")
     forgetting.settle_left_over(asked.user_id, store=api.store, queue=api.queue, at=api.now())
-    return forgetting.delete_everything(asked.user_id, store=api.store, blobs=api.blobs, at=api.now())
+    return forgetting.delete_everything(asked.user_id, store=api.store, blobs=api.blobs, at=api.now(), queue=api.queue)
 
 
 def _document(api: Api, asked: Asked) -> Result:  # noqa: ARG001 - as every operation's

@@ -14,7 +14,7 @@ def model_view(model: ModelVersion, user: User) -> ModelView:
 
 
 def decision_view(decision: Decision, label: Label | None, now: datetime) -> DecisionView:
-    inner = {"user_id", "photos", "features", "backbone", "expires_at", "photos_expire_at"}
+    inner = {"user_id", "photos", "features", "backbone", "expires_at", "photos_expire_at", "tries"}
     return DecisionView(
         **decision.model_dump(exclude=inner),
         photos=len(decision.photos) if decision.shows_photos(now) else 0,

@@ -18,21 +18,23 @@ def store(settings: Settings) -> "Store":
     from swipr.aws.dynamo import DynamoStore
     from swipr.aws.tables import Tables
 
-    return DynamoStore(clients.dynamodb(), Tables.of(settings))
+    return DynamoStore(clients.dynamodb(settings.aws_wait_s), Tables.of(settings))
 
 
 def blobs(settings: Settings) -> "Blobs":
     from swipr.aws import clients
     from swipr.aws.s3 import S3Blobs
 
-    return S3Blobs(clients.s3(), settings.bucket)
+    return S3Blobs(clients.s3(settings.aws_wait_s), settings.bucket)
 
 
 def queue(settings: Settings) -> "Queue":
     from swipr.aws import clients
     from swipr.aws.sqs import SqsQueue
 
-    return SqsQueue(clients.sqs(), sessions_url=settings.sessions_queue_url, refits_url=settings.refits_queue_url)
+    return SqsQueue(
+        clients.sqs(settings.aws_wait_s), sessions_url=settings.sessions_queue_url, refits_url=settings.refits_queue_url
+    )
 
 
 def secrets(settings: Settings) -> "Secrets":
@@ -40,11 +42,16 @@ def secrets(settings: Settings) -> "Secrets":
     from swipr.aws.kms import KmsSecrets
     from swipr.aws.tables import Tables
 
-    return KmsSecrets(clients.kms(), clients.dynamodb(), key_id=settings.key_id, users=Tables.of(settings).users)
+    return KmsSecrets(
+        clients.kms(settings.aws_wait_s),
+        clients.dynamodb(settings.aws_wait_s),
+        key_id=settings.key_id,
+        users=Tables.of(settings).users,
+    )
 
 
 def judge(settings: Settings) -> "Judge":
     from swipr.aws import clients
     from swipr.aws.lambda_judge import LambdaJudge
 
-    return LambdaJudge(clients.judge(), settings.judge_function)
+    return LambdaJudge(clients.judge(settings.judge_wait_s), settings.judge_function)

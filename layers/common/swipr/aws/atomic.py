@@ -7,7 +7,7 @@ deleted and made anew is never taken for the one that was read.
 import random
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from swipr.aws.errors import AwsError, call
@@ -61,7 +61,13 @@ class Atomic:
         `decide` is asked again, with the items as they then are, when one of them was changed meanwhile. No changes
         leave everything as it is. Raises AwsError, also when others keep changing the items.
         """
-        return self._persist(lambda: self._change(keys, decide))
+        tried: dict[str, _T] = {}
+        try:
+            return self._persist(lambda: self._change(keys, decide, tried))
+        except AwsError as error:
+            if tried and _may_have_happened(error) and (made := _made(self._read_at_last(keys), tried)):
+                return made[0]
+            raise
 
     def _persist(self, attempt: Callable[[], _T]) -> _T:
         for tries in range(1, TRIES):
@@ -86,16 +92,27 @@ class Atomic:
         answers = _call(self.client, "transact_get_items", TransactItems=[{"Get": get} for get in gets])["Responses"]
         return [answer.get("Item") for answer in answers]
 
-    def _change(self, keys: tuple[Key, ...], decide: Callable[..., tuple[_T, Changes]]) -> _T:
+    def _read_at_last(self, keys: tuple[Key, ...]) -> list[Item | None]:
+        """Nothing found where that cannot be read either."""
+        try:
+            return self._read(keys)
+        except AwsError:
+            return []
+
+    def _change(self, keys: tuple[Key, ...], decide: Callable[..., tuple[_T, Changes]], tried: dict[str, _T]) -> _T:
+        """`tried`: the answers by the marks of the writes so far, of which one may have been made unheard."""
         items = self._read(keys)
+        if made := _made(items, tried):
+            return made[0]
         answer, changes = decide(*items)
         seen = dict(zip(keys, items, strict=True))
         if changes:
-            self._write(seen, changes)
+            mark = self._mark()
+            tried[mark] = answer
+            self._write(seen, changes, mark)
         return answer
 
-    def _write(self, seen: Mapping[Key, Item | None], changes: Changes) -> None:
-        mark = self._mark()
+    def _write(self, seen: Mapping[Key, Item | None], changes: Changes, mark: str) -> None:
         writes = [_write_of(key, seen[key], changes[key], mark) for key in changes]
         checks = [{"ConditionCheck": _unchanged(key, seen[key])} for key in seen if key not in changes]
         if len(writes) == 1 and not checks and "Put" in writes[0]:
@@ -110,6 +127,18 @@ class Atomic:
             # The SDK sends again what got no answer, and then meets its own write.
             if error.answer.get("Item", {}).get(MARK) != attribute(mark):
                 raise
+
+
+def _may_have_happened(error: AwsError) -> bool:
+    """No answer, an internal error, or a conflict, which may be with the call's own first try."""
+    status: int = error.answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+    return isinstance(error, ConflictingWritesError) or status >= 500
+
+
+def _made(items: Iterable[Item | None], tried: Mapping[str, _T]) -> tuple[_T] | None:
+    """The answer of the write whose mark one of the items carries."""
+    marks = [item[MARK]["S"] for item in items if item and MARK in item]
+    return next(((tried[mark],) for mark in marks if mark in tried), None)
 
 
 def _write_of(key: Key, seen: Item | None, item: Item | None, mark: str) -> dict[str, Item]:

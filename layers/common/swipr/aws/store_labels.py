@@ -20,8 +20,8 @@ class Labels(Part):
             user, before = known(user_item, label.user_id), items.label_of(stored)
             if before and before.labelled_at > label.labelled_at:
                 return False, {}
-            not_holding = user_change(user, transitions.not_holding(user, label.card_id), keys[0])
-            return True, {**not_holding, keys[1]: items.label_item(label), keys[2]: items.features_item(label)}
+            counted = user_change(user, transitions.labelled(user, label.card_id, anew=before is None), keys[0])
+            return True, {**counted, keys[1]: items.label_item(label), keys[2]: items.features_item(label)}
 
         return self._atomic.change(keys, decide)
 
@@ -38,11 +38,13 @@ class Labels(Part):
         return self._atomic.change(keys, decide)
 
     def delete_label(self, user_id: str, card_id: str) -> Label | None:
-        keys = self._label(user_id, card_id)
+        keys = self._user(user_id), *self._label(user_id, card_id)
 
-        def decide(item: Item | None, features: Item | None) -> tuple[Label | None, Changes]:
-            there = ((keys[0], item), (keys[1], features))
-            return items.label_of(item, features), {key: None for key, found in there if found}
+        def decide(user_item: Item | None, item: Item | None, features: Item | None) -> tuple[Label | None, Changes]:
+            user, label = items.user_of(user_item), items.label_of(item, features)
+            gone: Changes = {key: None for key, found in ((keys[1], item), (keys[2], features)) if found}
+            counted = user_change(user, transitions.without_label(user), keys[0]) if user and label else {}
+            return label, {**counted, **gone}
 
         return self._atomic.change(keys, decide)
 

@@ -60,13 +60,17 @@ class Records(Part):
 
         return self._atomic.change((key,), decide)
 
-    def forget_card(self, user_id: str, card_id: str) -> Decision | None:
-        keys = self._user(user_id), self._decision(user_id, card_id)
+    def forget_card(self, user_id: str, card_id: str, *, forgotten_key: str | None = None) -> Decision | None:
+        keys: tuple[Key, ...] = self._user(user_id), self._decision(user_id, card_id)
+        if forgotten_key is not None:
+            keys += (Key(self._tables.acted, user_id, forgotten_key),)
 
-        def decide(user_item: Item | None, stored: Item | None) -> tuple[Decision | None, Changes]:
+        def decide(user_item: Item | None, stored: Item | None, *_: Item | None) -> tuple[Decision | None, Changes]:
             user, changes = items.user_of(user_item), dict[Key, Item | None]()
-            if user:
-                changes |= user_change(user, transitions.not_holding(user, card_id), keys[0])
+            if user is None:
+                return None, {}
+            changes |= user_change(user, transitions.not_holding(user, card_id), keys[0])
+            changes |= {key: items.acted_item("unknown") for key in keys[2:]}
             return items.decision_of(stored), changes | ({keys[1]: None} if stored else {})
 
         return self._atomic.change(keys, decide)

@@ -96,7 +96,7 @@ class Sessions(Part):
             counted = transitions.with_action(
                 user, decision, action=action, fence=fence, day=day, zone=zone, at=at, lease_until=lease_until
             )
-            pending = items.decision_item(transitions.begun(decision, action))
+            pending = items.decision_item(transitions.begun(decision, action, before))
             written = items.user_item(counted), pending, items.acted_item("pending")
             return begun, dict(zip(keys, written, strict=True))
 
@@ -113,6 +113,9 @@ class Sessions(Part):
         detail: str,
         match_id: str | None,
         at: datetime,
+        not_taken: bool = False,
+        deck_wait_until: datetime | None = None,
+        refused: str | None = None,
     ) -> bool:
         keys = self._action_keys(user_id, card_id, acted_key)
 
@@ -122,11 +125,14 @@ class Sessions(Part):
                 return False, {}
             if items.acted_of(found[2]) != "pending":
                 return False, {}
-            settled = transitions.settled(user, give_back=state == "failed")
-            changes = {**user_change(user, settled, keys[0]), keys[2]: items.acted_item(state)}
+            freed = transitions.settled(user, give_back=state == "failed", not_taken=not_taken)
+            heard = transitions.stopped(freed, deck_wait_until=deck_wait_until, refused=refused, at=at)
+            changes = {**user_change(user, heard, keys[0]), keys[2]: items.acted_item(state)}
             # The decision may have expired or been forgotten meanwhile; what was acted on never is.
             if decision:
-                outcome = transitions.with_outcome(decision, state=state, detail=detail, match_id=match_id, at=at)
+                outcome = transitions.with_outcome(
+                    decision, state=state, detail=detail, match_id=match_id, at=at, not_taken=not_taken
+                )
                 changes[keys[1]] = items.decision_item(outcome)
             return True, changes
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from swipr import transitions
 from swipr.aws import bulk, items
@@ -62,6 +63,21 @@ class Users(Part):
     def connect_deck(self, user_id: str, *, deck: str, sealed_token: bytes | None, at: datetime) -> User:
         return self._change_user(
             user_id, lambda user: transitions.connected(user, deck=deck, sealed_token=sealed_token, at=at)
+        )
+
+    def hear_deck(
+        self,
+        user_id: str,
+        *,
+        deck: str,
+        connected_at: datetime | None,
+        at: datetime,
+        wait_until: datetime | None = None,
+        refused: str | None = None,
+    ) -> bool:
+        said: dict[str, Any] = {"at": at, "wait_until": wait_until, "refused": refused}
+        return self._change_user_if(
+            user_id, lambda user: transitions.heard_of_deck(user, deck=deck, connected_at=connected_at, **said)
         )
 
     def forget_deck(self, user_id: str) -> User:

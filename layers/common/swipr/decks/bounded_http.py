@@ -4,21 +4,16 @@ Time-outs of sockets count each read anew, so a server that drips one byte at a 
 timer shuts the socket at the deadline. Only the resolver may take longer; nothing is sent after the deadline either.
 """
 
-import contextlib
-import socket
 import threading
-import time
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-CONNECT_TIMEOUT_S = 4.0
+from swipr.decks.bounded_connections import CONNECT_TIMEOUT_S, BoundedAdapter, BoundedCall, current
+
 _CHUNK = 65_536
 
 
@@ -42,78 +37,22 @@ class Reply(NamedTuple):
     body: bytes
 
 
-class _Call:
-    """One call on its way: its deadline, its socket, and whether the request began to leave."""
+class _Session(requests.Session):
+    """Knows no redirects: asked not to follow one, the library still reads all of its body, of whatever size."""
 
-    def __init__(self, timeout_s: float) -> None:
-        self.ends_at = time.monotonic() + timeout_s
-        self.sent = False
-        self.over = False
-        self._socket: socket.socket | None = None
-
-    @property
-    def left_s(self) -> float:
-        return self.ends_at - time.monotonic()
-
-    def begin(self, connected: socket.socket) -> None:
-        """Called by the connection just before the first byte leaves."""
-        self._socket = connected
-        if self.over or self.left_s <= 0:
-            raise TimeoutError("the deadline passed before anything was sent")
-        self.sent = True
-
-    def end(self) -> None:
-        self.over = True
-        if self._socket is not None:
-            with contextlib.suppress(OSError):  # of the plain class: an SSLSocket's own would race with its reader
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-
-
-_current = threading.local()
-
-
-def _begin(connection: HTTPConnection) -> None:
-    if connection.sock is None:
-        connection.connect()
-    call: _Call = _current.call
-    call.begin(connection.sock)
-
-
-class _PlainConnection(HTTPConnection):
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        _begin(self)
-        super().request(*args, **kwargs)
-
-
-class _TlsConnection(HTTPSConnection):
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        _begin(self)
-        super().request(*args, **kwargs)
-
-
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _PlainConnection
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
-
-
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002  the library's name
+        return None
 
 
 class BoundedHttp:
     """Calls over kept connections. Proxies, cookies and credentials of the surroundings play no part."""
 
     def __init__(self) -> None:
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, _Adapter())
+            self._session.mount(scheme, BoundedAdapter())
 
     def call(
         self,
@@ -130,7 +69,7 @@ class BoundedHttp:
 
         Raises NotSentError, UnansweredError or TooLargeError; their messages name no address.
         """
-        call = _current.call = _Call(timeout_s)
+        call = current.call = BoundedCall(timeout_s)
         timer = threading.Timer(timeout_s, call.end)
         timer.daemon = True
         timer.start()
@@ -144,7 +83,8 @@ class BoundedHttp:
                     raise UnansweredError("timed out")
                 return Reply(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            what = "timed out" if call.over or isinstance(error, requests.Timeout) else "connection failed"
+            timed_out = call.over or call.left_s <= 0 or isinstance(error, requests.Timeout)
+            what = "timed out" if timed_out else "connection failed"
             raise (UnansweredError if call.sent else NotSentError)(what) from None
         finally:
             timer.cancel()

@@ -70,7 +70,7 @@ class TinderDeck:
         except DeckUnavailableError as error:
             raise self._with_hint(error) from None
         now = self._now()
-        wait_until, limited = tinder_limits.wait_in_recs(answer, now), tinder_limits.is_limited(answer)
+        wait_until, limited = tinder_limits.wait_in_recs(answer, now), tinder_limits.is_limited(answer, now)
         elements = () if limited else tinder_shapes.offered(answer)
         offer = Offer(cards=tuple(tinder_shapes.cards(elements, deck=self.name, now=now)), wait_until=wait_until)
         if limited and wait_until is not None:

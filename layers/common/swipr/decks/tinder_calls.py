@@ -6,9 +6,9 @@ from typing import Any, Final, Literal
 
 from swipr.decks import tinder_stops as stops
 from swipr.decks.bounded_http import BoundedHttp, NotSentError, Reply, UnansweredError
+from swipr.decks.tinder_claims import UNKNOWN_ERROR, declared_status, in_words, worst
 from swipr.decks.tinder_fields import parse_object
 from swipr.decks.tinder_limits import retry_after
-from swipr.decks.tinder_shapes import declared_status
 from swipr.errors import DeckRefusedError, DeckUnavailableError
 
 Method = Literal["GET", "POST"]
@@ -87,7 +87,7 @@ class TinderCalls:
         status = meant_status(reply, parsed)
         self._raise_if_final(status, reply)
         if status >= 300:
-            return None, f"answered {status}"
+            return None, in_words(status)
         return (parsed if reply.body.strip() else empty_is), "no answer in JSON"
 
     def _raise_if_final(self, status: int, reply: Reply) -> None:
@@ -131,9 +131,11 @@ class TinderCalls:
 
 
 def meant_status(reply: Reply, answer: Mapping[str, Any] | None) -> int:
-    """What the answer means: a body may claim an error under HTTP 200."""
-    claimed = declared_status(answer) if answer is not None and reply.status == 200 else None
-    return reply.status if claimed is None else claimed
+    """What the answer means: a body may claim an error under HTTP 200. The worse of the two counts."""
+    claimed = declared_status(answer) if answer is not None else None
+    if claimed is None or (claimed == UNKNOWN_ERROR and reply.status >= 300):
+        return reply.status
+    return worst([reply.status, claimed])
 
 
 def clean_token(token: str) -> str:

@@ -1,12 +1,16 @@
 """Fields of foreign JSON, read without trust: a field that is missing or of another type is an empty one."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeGuard
 
 #: What is cut off bounds a session's memory.
 MOST_CHARACTERS: Final = 200
+
+_HEX_ID = re.compile(r"[0-9A-Fa-f]{24}")
+_WHOLE = re.compile(r"-?[0-9]{1,17}")
 
 
 def parse_object(body: bytes) -> dict[str, Any] | None:
@@ -51,8 +55,21 @@ def is_whole(value: Any) -> TypeGuard[int]:
 
 
 def is_true(value: Any) -> bool:
-    """Said to be true: 1 and "true" are, any other text is not."""
-    return value in (True, "true")
+    """Said to be true: 1 and "true", in capitals too, are; any other text is not."""
+    return value in (True, "true") or text(value).strip().casefold() == "true"
+
+
+def stated_number(value: Any) -> float | None:
+    """A number, also one written as text; None for anything else."""
+    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+        return int(value)
+    return value if is_number(value) else None
+
+
+def person_id(value: Any) -> str:
+    """The one spelling of a person's id: hexadecimal ones may come in capitals, and one person is one card."""
+    stated = text(value)
+    return stated.lower() if _HEX_ID.fullmatch(stated) else stated
 
 
 def time_of(value: Any) -> datetime | None:

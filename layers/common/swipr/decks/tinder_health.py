@@ -18,7 +18,7 @@ def health(answer: Mapping[str, Any], *, deck: str, now: datetime) -> tuple[Deck
         return DeckHealth(works=False, text=text), None
     likes = mapping(mapping(answer["data"]).get("likes"))
     left = limits.likes_left(likes)
-    if not limits.out_of_likes(likes):
+    if not limits.out_of_likes(likes, now):
         return DeckHealth(works=True, text=f"The deck {deck!r} answers and accepts your token.", likes_left=left), None
     stop = stops.likes_spent(deck, limits.likes_again_at(likes, now), "out of likes")
     text = f"The deck {deck!r} answers and accepts your token. {stop.text} Nothing to do but wait."
@@ -28,7 +28,7 @@ def health(answer: Mapping[str, Any], *, deck: str, now: datetime) -> tuple[Deck
 def ill_health(error: DeckError) -> DeckHealth:
     """Of a deck that could not be read; a refusal names its next step itself."""
     if not isinstance(error, DeckUnavailableError):
-        return DeckHealth(works=False, text=str(error))
+        return DeckHealth(works=False, text=str(error), refused=True)
     if error.wait_until is not None:
         return DeckHealth(works=False, text=f"{error} Nothing to do but wait.", wait_until=error.wait_until)
     step = "Check this machine's network and open the deck in a browser; if it works there, try again in some minutes."

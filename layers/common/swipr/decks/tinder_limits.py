@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from itertools import takewhile
 from typing import Any, Final
 
-from swipr.decks.tinder_fields import is_number, is_true, is_whole, mapping, text, time_of
+from swipr.decks.tinder_fields import is_number, is_true, mapping, stated_number, text, time_of
 from swipr.decks.tinder_shapes import is_limit_card, offered
 from swipr.models import SessionReport
 
@@ -21,35 +21,48 @@ _MOST_DOUBLINGS: Final = 8
 
 def wait_in_recs(answer: Mapping[str, Any], now: datetime) -> datetime | None:
     """When to ask again, if a recommendations answer says so."""
+    spent = _spent_in_recs(answer, now)
+    if spent is not None:
+        return likes_again_at(spent, now)
     timeout_ms = mapping(answer.get("data")).get("timeout")
     if timeout_ms is not None and not is_number(timeout_ms):
         return now + NOTHING_LEFT
     if timeout_ms is not None and timeout_ms > 0:
         return _later(now, timeout_ms / 1000)
-    return now + OUT_OF_LIKES if is_limited(answer) else None
+    return now + OUT_OF_LIKES if is_limited(answer, now) else None
 
 
-def is_limited(answer: Mapping[str, Any]) -> bool:
-    """Whether a recommendations answer says in Tinder's old ways that it was enough for now."""
-    return answer.get("message") == "recs limited" or any(map(is_limit_card, offered(answer)))
+def is_limited(answer: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a recommendations answer says, in an old way or a new one, that it was enough for now."""
+    if answer.get("message") == "recs limited" or any(map(is_limit_card, offered(answer))):
+        return True
+    return _spent_in_recs(answer, now) is not None
 
 
-def out_of_likes(answer: Mapping[str, Any]) -> bool:
-    """Missing means unknown, not out."""
-    remaining = answer.get("likes_remaining")
-    return is_number(remaining) and remaining <= 0
+def _spent_in_recs(answer: Mapping[str, Any], now: datetime) -> Mapping[str, Any] | None:
+    """The part of a recommendations answer that says that likes are spent."""
+    return next((part for part in (answer, mapping(answer.get("data"))) if out_of_likes(part, now)), None)
+
+
+def out_of_likes(answer: Mapping[str, Any], now: datetime) -> bool:
+    """A missing number means unknown, not out, unless the answer says until when there are none."""
+    remaining = stated_number(answer.get("likes_remaining"))
+    if remaining is not None:
+        return remaining <= 0
+    until_ms = stated_number(answer.get("rate_limited_until"))
+    return until_ms is not None and until_ms / 1000 > now.timestamp()
 
 
 def likes_left(answer: Mapping[str, Any]) -> int | None:
     """`likes_remaining` as stated; the service says 100 until it says 0."""
-    remaining = answer.get("likes_remaining")
-    return max(remaining, 0) if is_whole(remaining) and remaining < 10**6 else None
+    remaining = stated_number(answer.get("likes_remaining"))
+    return max(remaining, 0) if isinstance(remaining, int) and remaining < 10**6 else None
 
 
 def likes_again_at(answer: Mapping[str, Any], now: datetime) -> datetime:
     """`rate_limited_until` (epoch milliseconds) if it lies ahead, else 12 hours from now."""
-    until_ms = answer.get("rate_limited_until")
-    if not is_number(until_ms) or until_ms / 1000 <= now.timestamp():
+    until_ms = stated_number(answer.get("rate_limited_until"))
+    if until_ms is None or until_ms / 1000 <= now.timestamp():
         return now + OUT_OF_LIKES
     return _later(now, until_ms / 1000 - now.timestamp())
 

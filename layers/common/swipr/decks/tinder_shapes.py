@@ -3,9 +3,19 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from swipr.decks.tinder_fields import is_number, is_whole, listed, mapping, number, short_text, text, time_of
+from swipr.decks.tinder_fields import (
+    is_number,
+    is_whole,
+    listed,
+    mapping,
+    number,
+    person_id,
+    short_text,
+    text,
+    time_of,
+)
 from swipr.models import Card, Match, Photo
 
 KM_PER_MILE: Final = 1.609344
@@ -27,7 +37,7 @@ def offered(answer: Mapping[str, Any]) -> Sequence[Any]:
 def is_limit_card(element: Any) -> bool:
     """Tinder's way to say "slower" in v1: a made-up profile."""
     person = mapping(mapping(element).get("user"))
-    return text(person.get("_id")).startswith(_LIMIT_CARD)
+    return text(person.get("_id")).lower().startswith(_LIMIT_CARD)
 
 
 def cards(elements: Iterable[Any], *, deck: str, now: datetime) -> Iterator[Card]:
@@ -42,7 +52,7 @@ def cards(elements: Iterable[Any], *, deck: str, now: datetime) -> Iterator[Card
 
 def _card(rec: Mapping[str, Any], deck: str, now: datetime) -> Card | None:
     person = mapping(rec.get("user"))
-    user_id = text(person.get("_id"))
+    user_id = person_id(person.get("_id"))
     if rec.get("type", "user") != "user" or not _ID.fullmatch(user_id):
         return None
     photos = _photos(person.get("photos"))
@@ -117,44 +127,57 @@ def _km(miles: Any) -> float | None:
     return round(miles * KM_PER_MILE, 1) if is_number(miles) and 0 <= miles < 1e5 else None
 
 
-def declared_status(answer: Mapping[str, Any]) -> int | None:
-    """The status an answer's body claims, in either of Tinder's two places."""
-    for claimed in (answer.get("status"), mapping(answer.get("meta")).get("status")):
-        if is_whole(claimed) and 100 <= claimed < 1000:
-            return claimed
-    return None
-
-
 # --- matches ----------------------------------------------------------------------------------------
 
 
 def match_id(answer: Mapping[str, Any], user_id: str) -> str | None:
-    """The match a like made: an object names it, `true` does not (then the person's id stands for it)."""
+    """The match a like made: an object names it, `true` does not (then the person's id stands for it).
+
+    Nothing else is a match: a like that did not count must not pass for one that did.
+    """
     match = answer.get("match")
-    if not match:
+    is_said = match is True or text(match).strip().casefold() == "true"
+    if not is_said and not mapping(match):
         return None
     named = mapping(match)
     return short_text(named.get("_id")) or short_text(named.get("id")) or user_id
 
 
-def matches(answer: Mapping[str, Any], *, deck: str) -> Iterator[Match | None]:
-    """The matches of one page; None stands for one that does not say whom it is with."""
+class Listed(NamedTuple):
+    """One entry of a page of matches: its own id, "" if it has none, and the match, if it says whom it is with."""
+
+    match_id: str
+    match: Match | None
+
+
+def is_page(answer: Mapping[str, Any]) -> bool:
+    """Whether an answer is a page of matches, and not something of another form."""
+    return isinstance(mapping(answer.get("data")).get("matches"), list)
+
+
+def matches(answer: Mapping[str, Any], *, deck: str) -> Iterator[Listed]:
+    """The entries of one page."""
     for entry in _entries(mapping(answer.get("data")).get("matches")):
         person = mapping(entry.get("person"))
-        user_id = text(person.get("_id"))
+        user_id = person_id(person.get("_id"))
         named = short_text(entry.get("_id")) or short_text(entry.get("id"))
         if not named or not _ID.fullmatch(user_id):
-            yield None
+            yield Listed(named, None)
             continue
-        yield Match(
-            match_id=named,
-            card_id=f"{deck}:{user_id}",
-            name=short_text(person.get("name")),
-            matched_at=time_of(entry.get("created_date")),
+        yield Listed(
+            named,
+            Match(
+                match_id=named,
+                card_id=f"{deck}:{user_id}",
+                name=short_text(person.get("name")),
+                matched_at=time_of(entry.get("created_date")),
+            ),
         )
 
 
-def next_page(answer: Mapping[str, Any]) -> str:
-    """The token of the next page of matches, or "" for none."""
+def next_page(answer: Mapping[str, Any]) -> str | None:
+    """The token of the next page of matches, "" for none, None for what cannot be one."""
     token = mapping(answer.get("data")).get("next_page_token")
-    return str(token) if is_whole(token) else text(token)
+    if token is None:
+        return ""
+    return str(token) if is_whole(token) else text(token) or None

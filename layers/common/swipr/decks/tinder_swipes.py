@@ -9,6 +9,7 @@ from swipr.decks import tinder_shapes as shapes
 from swipr.decks import tinder_stops as stops
 from swipr.decks.bounded_http import Reply
 from swipr.decks.tinder_calls import Method
+from swipr.decks.tinder_claims import in_words
 from swipr.decks.tinder_fields import parse_object
 from swipr.models import Action, Answer, Card
 
@@ -41,7 +42,7 @@ def read_answer(
     if status in NOT_COUNTED:
         return Answer(state="failed", detail=f"answered {status}"), None
     if not 200 <= status < 300:
-        return Answer(state="unknown", detail=f"answered {status}"), None
+        return Answer(state="unknown", detail=in_words(status)), None
     if status == 204 or (action == "pass" and not reply.body.strip()):
         return Answer(state="sent"), None
     answer = parse_object(reply.body)
@@ -57,7 +58,7 @@ def read_answer(
 
 
 def _stop_in(action: Action, answer: Mapping[str, Any], deck: str, now: datetime) -> stops.Stop | None:
-    if action == "like" and limits.out_of_likes(answer):
+    if action == "like" and limits.out_of_likes(answer, now):
         return stops.likes_spent(deck, limits.likes_again_at(answer, now))
     if action == "superlike" and limits.out_of_superlikes(answer):
         return stops.superlikes_spent(deck, limits.superlikes_again_at(answer))

@@ -9,6 +9,7 @@ from swipr.ports import Begun
 from swipr.sessions import endings
 from swipr.sessions.endings import Ending
 from swipr.sessions.matching import keep_new_match
+from swipr.sessions.planning import planned_anew
 from swipr.sessions.plans import Plan
 from swipr.sessions.quiet import quiet_until
 from swipr.sessions.superliking import superlike_reason
@@ -23,6 +24,9 @@ STOPPING_S = FRESH_S + DECK_TIMEOUT_S
 ACTION_S = DECK_TIMEOUT_S + 5.0
 
 
+ASLEEP = Answer(state="failed", detail="not sent: the machine was asleep when it was to be sent")
+
+
 class Acting:
     """What one session does on one deck, and what the deck has said about it so far."""
 
@@ -32,14 +36,17 @@ class Acting:
         self._out_of_likes: Answer | None = None
         """The deck's word: nothing but super likes is sent after it, and those only if the user chose so."""
         self._out_of_superlikes = False
+        self.stop: Ending | None = None
+        """How the session ends should the deck's last answer not be stored: with the stop that is in it."""
 
     def carry_out(self, plans: Iterable[Plan]) -> Ending:
         """Until the plans, a limit or the deck's patience are at an end. Unsure cards are held for their user."""
-        for plan in plans:
-            if plan.verdict == "unsure":
+        for planned in plans:
+            plan = self._anew(planned) if planned.verdict == "unsure" else planned
+            if plan is not None and plan.verdict == "unsure":
                 self._turn.record(plan, "unsure")
                 continue
-            ending = self._act(plan)
+            ending = self._act(plan) if plan is not None else None
             if ending is not None:
                 return ending.not_before(self._out_of_likes.wait_until if self._out_of_likes else None)
         if self._out_of_likes is not None:
@@ -52,8 +59,14 @@ class Acting:
         """An Ending when the session must not go on. A like the deck has no more of may become a super like, and the
         other way round: either has not counted then, and neither is tried again."""
         tried: tuple[Action, Answer] | None = None
-        while (wish := self._wish(plan)) is not None:
-            action, reason = wish
+        while self._wish(plan) is not None:
+            if (ending := self._ready()) is not None:
+                return ending
+            fresh = self._anew(plan)
+            wish = self._wish(fresh) if fresh is not None else None
+            if fresh is None or wish is None:
+                break
+            plan, (action, reason) = fresh, wish
             result = self._attempt(replace(plan, reason=reason), action)
             if result is Begun.SUPERLIKES_SPENT:
                 self._out_of_superlikes = True
@@ -87,16 +100,23 @@ class Acting:
             self._out_of_superlikes = True
         return answer.state == "failed" and not answer.refused and f"{action}s" == answer.spent
 
+    def _ready(self) -> Ending | None:
+        """Pause before all but the first action, and take in what the user has chosen meanwhile."""
+        pause_s = self._user.settings.pacing_s if self._has_swiped else 0.0
+        if self._turn.time_left_s() < pause_s + ACTION_S:
+            return endings.NO_TIME_LEFT
+        if pause_s:
+            self._turn.parts.sleep(pause_s)
+        self._user = self._turn.user()
+        quiet = quiet_until(self._user.settings, self._turn.parts.now())
+        return endings.quiet(self._user, quiet) if quiet is not None else None
+
+    def _anew(self, plan: Plan) -> Plan | None:
+        return planned_anew(plan, self._user, self._deck, self._turn.parts.store)
+
     def _attempt(self, plan: Plan, action: Action) -> Answer | Ending | Begun:
         """The deck's answer; or nothing was sent: an Ending, or why only this action did not begin."""
-        if self._has_swiped:
-            self._turn.parts.sleep(self._user.settings.pacing_s)
-        if self._turn.time_left_s() < ACTION_S:
-            return endings.NO_TIME_LEFT
-        self._user, at = self._turn.user(), self._turn.parts.now()
-        quiet = quiet_until(self._user.settings, at)
-        if quiet is not None:
-            return endings.quiet(self._user, quiet)
+        at = self._turn.parts.now()
         decision = self._turn.decision(plan, "pending")
         begun = self._begin(decision, action, at)
         if begun is not Begun.YES:
@@ -137,11 +157,12 @@ class Acting:
     def _send(self, card: Card, decision: Decision, action: Action, *, begun_at: datetime) -> Answer:
         """Send what has begun, once, and store the answer and the match it may have brought."""
         self._turn.tally.began()
-        if (self._turn.parts.now() - begun_at).total_seconds() > FRESH_S:
-            answer = Answer(state="failed", detail="not sent: the machine was asleep when it was to be sent")
-        else:
-            answer = self._call(card, action)
-        self._turn.settle(card.card_id, answer, fence=self._turn.lease.fence)
+        was_asleep = (self._turn.parts.now() - begun_at).total_seconds() > FRESH_S
+        answer = ASLEEP if was_asleep else self._call(card, action)
+        self.stop = _stop_in(answer)
+        # What is not a service does not mind being asked again, and may be mended meanwhile.
+        not_taken = self._deck.is_service and not was_asleep and _is_not_taken(answer)
+        self._turn.settle(card.card_id, answer, fence=self._turn.lease.fence, not_taken=not_taken)
         if answer.state == "sent" and answer.match_id is not None:
             keep_new_match(decision, action, answer.match_id, self._turn.parts)
         return answer
@@ -150,6 +171,18 @@ class Acting:
         if action == "superlike":
             return self._deck.superlike(card)
         return self._deck.like(card) if action == "like" else self._deck.pass_(card)
+
+
+def _is_not_taken(answer: Answer) -> bool:
+    """Whether the deck had nothing against the session, and would not take this very card."""
+    return answer.state == "failed" and (answer.wait_until, answer.refused, answer.spent) == (None, None, None)
+
+
+def _stop_in(answer: Answer) -> Ending | None:
+    if answer.refused is not None or answer.spent is None:
+        ending = _after(answer)
+        return ending if ending is not None and (ending.switch_off or ending.deck_wait_until) else None
+    return endings.deck_waits(answer) if answer.spent == "likes" else None
 
 
 def _after(answer: Answer) -> Ending | None:

@@ -15,12 +15,18 @@ SQS_USD_PER_REQUEST = 4.0e-7
 SESSION_GB = 0.25
 JUDGE_GB = 1769 / 1024
 
-#: begin and finish are transactions over user, decision and Acted: three items, two units each, twice. What is read
-#: before them (the user for quiet time and limits, then those three, twice) costs a fifth of a write each: one more.
-WRITES_PER_ACTION = 13
-#: lease, end, slot, plus the tick's share: four. One for what the hourly reading of matches writes (when it was, and
-#: a new match with its decision now and then), one for reading the user, the matches and the newest decisions.
-WRITES_PER_SESSION = 6
+#: Units as DynamoDB counts them: a write per kB begun, a strongly consistent read per 4 kB begun, twice that in a
+#: transaction. Measured with a user's record of 5.3 kB (8 sessions, a token, a hand-off) and a decision of 1.6 kB (6
+#: photos). begin and finish are a transaction each over user (12), decision (4, and 2 for the index by time) and Acted
+#: (2): 20, twice.
+WRITES_PER_ACTION = 40
+#: The user for quiet time and limits (2); before begin and finish those three items in a transaction (8), twice.
+READS_PER_ACTION = 18
+#: The user's record once each for slot, lease, end and, now and then, when matches were read (6 each); 2 for the index
+#: of who is due, which the slot moves; 2 for a new match now and then.
+WRITES_PER_SESSION = 28
+#: The user's record before each of those, at the start, and for matches (2 each); the rest for the newest decisions.
+READS_PER_SESSION = 20
 #: Acted, decision and label of a card.
 READS_PER_CARD = 3
 
@@ -32,6 +38,6 @@ def session_microusd(
     compute = LAMBDA_USD_PER_GB_S * (SESSION_GB * session_s + JUDGE_GB * judge_ms / 1000)
     requests = LAMBDA_USD_PER_REQUEST * (1 + judge_calls)
     tables = DYNAMO_USD_PER_WRITE * (WRITES_PER_SESSION + WRITES_PER_ACTION * actions)
-    tables += DYNAMO_USD_PER_READ * READS_PER_CARD * cards
+    tables += DYNAMO_USD_PER_READ * (READS_PER_SESSION + READS_PER_CARD * cards + READS_PER_ACTION * actions)
     objects = (S3_USD_PER_PUT * 2 if photos else 0.0) + S3_USD_PER_GET * photos
     return 1e6 * (compute + requests + tables + objects + SQS_USD_PER_REQUEST * 3)

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from swipr.models import Action, Decision, Match, MatchRecord, User, is_final
+from swipr.models import Action, Decision, Match, MatchList, MatchRecord, User, stand_in
 from swipr.ports import Store
 from swipr.sessions.planning import Parts
 from swipr.swiping import Deck
@@ -47,11 +47,11 @@ def read_matches(user: User, deck: Deck, parts: Parts) -> int:
     DeckRefusedError.
     """
     listed = deck.matches()
-    reading = _Reading(user, deck, parts, {match.match_id for match in listed.matches})
+    reading = _Reading(user, deck, parts, listed)
     new = sum(reading.take(match) for match in listed.matches)
     if listed.complete:
         reading.mark_gone()
-    reading.record_missing(complete=listed.complete)
+    reading.record_missing()
     parts.store.set_matches_read(user.user_id, at=reading.at)
     return new
 
@@ -59,14 +59,15 @@ def read_matches(user: User, deck: Deck, parts: Parts) -> int:
 class _Reading:
     """One reading of one deck's matches; records of the user's other decks are left as they are."""
 
-    def __init__(self, user: User, deck: Deck, parts: Parts, listed: set[str]) -> None:
+    def __init__(self, user: User, deck: Deck, parts: Parts, listed: MatchList) -> None:
         self._user, self._parts, self._listed = user, parts, listed
+        ids = {match.match_id for match in listed.matches} | set(listed.unnamed)
         self._prefix = f"{deck.name}:"
         self._keep_for = _keep_for(parts)
         self.at = parts.now()
         own = [each for each in self._store.matches(user.user_id, at=self.at) if each.card_id.startswith(self._prefix)]
         self._records = {record.match_id: record for record in own}
-        self._unlisted = {record.card_id: record for record in own if record.match_id not in listed}
+        self._unlisted = {record.match_id: record for record in own if record.match_id not in ids}
 
     @property
     def _store(self) -> Store:
@@ -78,18 +79,24 @@ class _Reading:
         is_new = record is None and self._keep_new(match)
         if record is not None:
             self._keep_on(record)
-        earlier = self._unlisted.pop(match.card_id, None)
-        if earlier is not None and match.match_id in self._records:
-            self._replace(earlier, self._records[match.match_id])
-        return is_new and earlier is None
+        earlier = [each for each in self._unlisted.values() if each.card_id == match.card_id]
+        for each in earlier:
+            del self._unlisted[each.match_id]
+            if match.match_id in self._records:
+                self._replace(each, self._records[match.match_id])
+        return is_new and not earlier
 
     def mark_gone(self) -> None:
         """Only after a complete list: what it leaves out is no match any more."""
         for record in self._unlisted.values():
-            if record.gone_at is None:
+            if record.gone_at is None and not self._may_be_unnamed(record.match_id, record.card_id):
                 self._put(record.model_copy(update={"gone_at": self.at}))
 
-    def record_missing(self, *, complete: bool) -> None:
+    def _may_be_unnamed(self, match_id: str, card_id: str) -> bool:
+        """A match known by its stand-in's id only may be any of those listed without a person."""
+        return bool(self._listed.unnamed) and match_id == stand_in(card_id)
+
+    def record_missing(self) -> None:
         """A decision may know of a match that a crash kept from being recorded and the deck lists no more."""
         known = {record.card_id for record in self._records.values()}
         for decision in self._store.decisions(self._user.user_id, at=self.at, limit=RECENT):
@@ -99,11 +106,17 @@ class _Reading:
                     matched_at=decision.acted_at,
                 )  # fmt: skip
                 record = _record(self._user.user_id, match, decision, at=self.at, keep_for=self._keep_for)
-                self._put(record.model_copy(update={"gone_at": self.at if complete else None}))
+                self._put(record.model_copy(update={"gone_at": self.at if self._is_gone(decision) else None}))
+
+    def _is_gone(self, decision: Decision) -> bool:
+        """Whether a complete list leaves out the decision's match."""
+        match_id = decision.match_id or ""
+        is_there = match_id in self._listed.unnamed or self._may_be_unnamed(match_id, decision.card_id)
+        return self._listed.complete and not is_there
 
     def _keep_new(self, match: Match) -> bool:
         decision = self._store.decision(self._user.user_id, match.card_id, at=self.at)
-        if decision is None and self._was_forgotten(match):
+        if decision is None and self._was_forgotten(match.card_id):
             return False
         if decision is not None and not self._led_to(decision, match):
             decision = None
@@ -123,7 +136,7 @@ class _Reading:
         if decision.state == "unknown":
             key = self._parts.acted_key(user_id, card_id)
             return self._store.raise_unknown(user_id, card_id, acted_key=key, match_id=match_id)
-        if decision.match_id is None:
+        if decision.match_id != match_id:
             self._store.attribute_match(user_id, card_id, match_id=match_id)
         return True
 
@@ -135,16 +148,10 @@ class _Reading:
         self._store.delete_match(self._user.user_id, earlier.match_id)
         del self._records[earlier.match_id]
 
-    def _was_forgotten(self, match: Match) -> bool:
-        """Whether its user had it forgotten: the last reading saw it, of a like of ours, and there is no record now."""
-        read_at = self._user.matches_read_at
-        if read_at is None or self.at - read_at >= self._keep_for / 2:
-            return False
-        if match.matched_at is not None and match.matched_at > read_at:
-            return False
-        key = self._parts.acted_key(self._user.user_id, match.card_id)
-        state = self._store.acted(self._user.user_id, [key]).get(key)
-        return state is not None and is_final(state)
+    def _was_forgotten(self, card_id: str) -> bool:
+        """Whether its user had it forgotten, which holds for good; a decision that has only expired leaves no mark."""
+        key = self._parts.forgotten_key(self._user.user_id, card_id)
+        return key in self._store.acted(self._user.user_id, [key])
 
     def _put(self, record: MatchRecord) -> None:
         self._store.put_match(record)

@@ -1,7 +1,7 @@
 """What to do about the cards a deck offers: which are new, which a rule drops, what the model says of the rest."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from swipr.errors import ModelError
@@ -13,6 +13,7 @@ from swipr.sessions.photos import session_prefix
 from swipr.sessions.plans import NOT_READABLE, NOT_TAUGHT, OWN_ANSWER, Plan, Plans, filtered
 from swipr.sessions.selection import dropped_by
 from swipr.swiping import Deck
+from swipr.transitions import TRIES_MOST
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,18 @@ class Parts:
     def acted_key(self, user_id: str, card_id: str) -> str:
         return acted_key(self.secrets, user_id, card_id)
 
+    def forgotten_key(self, user_id: str, card_id: str) -> str:
+        return forgotten_key(self.secrets, user_id, card_id)
+
 
 def acted_key(secrets: Secrets, user_id: str, card_id: str) -> str:
     """The name of a card in Acted: it outlives the card, so it must not be readable."""
     return secrets.keyed_hash(f"{user_id} {card_id}")
+
+
+def forgotten_key(secrets: Secrets, user_id: str, card_id: str) -> str:
+    """The name in Acted of a card that its user had forgotten; no card has such an id."""
+    return acted_key(secrets, user_id, f"forgotten {card_id}")
 
 
 def plan_cards(offered: Sequence[Card], user: User, deck: Deck, parts: Parts, *, name: str) -> Plans:
@@ -84,8 +93,9 @@ def _known(card: Card, rule: str | None, user: User, parts: Parts) -> _Known:
     label = parts.store.label(user.user_id, card.card_id)
     waits = earlier is not None and earlier.state == "unsure" and label is None
     is_held = waits and user.settings.unsure == "ask"
-    is_new = not is_held and (earlier is None or user.acting or _is_outdated(earlier, rule, label is not None))
-    return _Known(card, rule, label, earlier, is_held, is_new)
+    is_left_alone = is_held or (earlier is not None and earlier.state == "failed" and earlier.tries >= TRIES_MOST)
+    may_change = earlier is None or user.acting or _is_outdated(earlier, rule, label is not None)
+    return _Known(card, rule, label, earlier, is_held, not is_left_alone and may_change)
 
 
 def _is_outdated(decision: Decision, rule: str | None, answered: bool) -> bool:
@@ -102,6 +112,18 @@ def _without_judging(known: _Known) -> Plan | None:
     if known.label is None:
         return None
     return Plan(known.card, known.label.choice, OWN_ANSWER, earlier=known.earlier)
+
+
+def planned_anew(plan: Plan, user: User, deck: Deck, store: Store) -> Plan | None:
+    """The plan by what the user has said meanwhile, by filters or a label; None when it must be judged first."""
+    rule = dropped_by(plan.card, user.settings.filters, states_ages=deck.states_ages)
+    if rule is not None:
+        return filtered(plan.card, rule)
+    label = store.label(user.user_id, plan.card.card_id)
+    if label is not None:
+        return replace(plan, verdict=label.choice, reason=OWN_ANSWER, filtered=False)
+    by_rule = plan.filtered and plan.judged is None
+    return None if by_rule or plan.reason == OWN_ANSWER else plan
 
 
 def _judge(cards: Sequence[Card], user: User, deck: Deck, parts: Parts, name: str, result: Plans) -> dict[str, Plan]:

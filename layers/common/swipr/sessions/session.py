@@ -1,6 +1,7 @@
 """One session over one user's deck: take the lease, judge what is new, act within the limits, say how it ended."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -21,6 +22,9 @@ __all__ = ["ACTION_S", "FRESH_S", "LEASE_S", "MAX_HELD", "STOPPING_S", "run_sess
 
 #: More unanswered cards than this pause the user until some are answered.
 MAX_HELD = 10
+#: How often a session's end is stored before the error is raised, and seconds between.
+END_TRIES = 3
+END_PAUSE_S = 0.5
 
 
 def run_session(
@@ -42,12 +46,13 @@ def run_session(
         return None
     run = _Run(Turn(message, parts, lease, Tally(at), time_left_s))
     try:
-        return run.end(run.outcome())
+        ending = run.outcome()
     except LeaseLostError:
         return None
     except Exception:
-        run.end(endings.FAILED)
+        run.end(run.failed())
         raise
+    return run.end(ending)
 
 
 class _Run:
@@ -55,6 +60,7 @@ class _Run:
         self.turn, self.parts, self.tally = turn, turn.parts, turn.tally
         self.deck_name = ""
         self.acting = False
+        self.actions: Acting | None = None
         self.due_seen: datetime | None = None
 
     # --- the session's course ---------------------------------------------------------------------
@@ -131,7 +137,8 @@ class _Run:
 
     def carry_out(self, planned: Plans, user: User, deck: Deck) -> Ending:
         if self.acting:
-            return Acting(self.turn, deck, user).carry_out(planned.plans)
+            self.actions = Acting(self.turn, deck, user)
+            return self.actions.carry_out(planned.plans)
         for plan in planned.plans:
             self.turn.record(plan, "dry_run")
         return Ending("done", "Dry run: judged, nothing was sent.")
@@ -155,7 +162,12 @@ class _Run:
 
     # --- its end --------------------------------------------------------------------------------------
 
+    def failed(self) -> Ending:
+        """After an error: what the deck has said of itself holds all the same."""
+        return (self.actions.stop if self.actions is not None else None) or endings.FAILED
+
     def end(self, ending: Ending) -> SessionReport | None:
+        """Store how it ended; what the deck said must not be lost because the store failed for a moment."""
         at = self.parts.now()
         report = self.tally.report(
             session_id=self.turn.message.session_id,
@@ -164,6 +176,13 @@ class _Run:
             deck=self.deck_name,
             acting=self.acting,
         )
+        for _ in range(END_TRIES - 1):
+            with suppress(Exception):
+                return self.store_end(ending, report, at)
+            self.parts.sleep(END_PAUSE_S)
+        return self.store_end(ending, report, at)
+
+    def store_end(self, ending: Ending, report: SessionReport, at: datetime) -> SessionReport | None:
         ended = self.parts.store.end_session(
             self.turn.user_id,
             fence=self.turn.lease.fence,

@@ -63,9 +63,12 @@ class Turn:
         if self.parts.store.record_decision(self.decision(plan, state), fence=self.lease.fence):
             self.tally.recorded(plan)
 
-    def settle(self, card_id: str, answer: Answer, *, fence: int) -> None:
-        """Store what became of the action begun under `fence`. Raises LeaseLostError if that was this turn's own and
-        has been settled by another."""
+    def settle(self, card_id: str, answer: Answer, *, fence: int, not_taken: bool = False) -> None:
+        """Store what became of the action begun under `fence`, and what the deck said of itself.
+
+        `not_taken`: the deck would not take this very card. Raises LeaseLostError if the action was this turn's own
+        and has been settled by another.
+        """
         settled = self.parts.store.finish_action(
             self.user_id,
             card_id,
@@ -75,6 +78,9 @@ class Turn:
             detail=answer.detail,
             match_id=answer.match_id,
             at=self.parts.now(),
+            not_taken=not_taken,
+            deck_wait_until=None if answer.spent == "superlikes" else answer.wait_until,
+            refused=answer.refused,
         )
         if not settled and fence == self.lease.fence:
             raise LeaseLostError
