@@ -48,7 +48,7 @@ def fetch(
     if urlsplit(pinned.url).scheme not in ("https", "http") or not urlsplit(pinned.url).hostname:
         raise DownloadError(f"{pinned.url!r} is no http(s) address")
     ends_at = time.monotonic() + patience.whole_s
-    with requests.Session() as session:
+    with _Session() as session:
         response = _answer(session, pinned.url, patience)
         with response:
             _refuse_other(response, pinned)
@@ -56,6 +56,13 @@ def fetch(
     if hashlib.sha256(body).hexdigest() != pinned.sha256:
         raise DownloadError("what came is not the pinned file: its sha256 differs")
     return body
+
+
+class _Session(requests.Session):
+    """Without a look at where a redirect points: requests would read its whole body for that, however large."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
+        return None
 
 
 def _answer(session: requests.Session, url: str, patience: Patience) -> requests.Response:
@@ -87,6 +94,8 @@ def _answer(session: requests.Session, url: str, patience: Patience) -> requests
     except queue.Empty:
         waiting.clear()
         raise DownloadError(f"no answer within {patience.answer_s:g} s") from None
+    if isinstance(answer, requests.ReadTimeout):
+        raise DownloadError(f"no answer within {patience.answer_s:g} s")
     if isinstance(answer, Exception):
         raise DownloadError(f"no connection ({type(answer).__name__})") from None
     return answer
