@@ -153,7 +153,8 @@ def _means(card: backbone_folder.Card) -> list[str]:
     built_in = backbone_folder.read_card(backbones.SHIPPED / backbones.BUILT_IN)
     if card["name"] == built_in["name"]:
         return [
-            "made from no photos: sees colours, edges and textures, clearly weaker than a pretrained one",
+            "our own small network, trained on a few thousand openly licensed pictures: "
+            "clearly weaker than a pretrained one",
             f"for the better one, best before labelling: {BETTER}",
         ]
     return [str(card["note"])] if card.get("note") else []

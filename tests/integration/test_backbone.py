@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
@@ -17,7 +16,6 @@ from PIL import Image
 from swipr import backbone, onnx_file
 from swipr.errors import ModelError
 from swipr.photo_judge import PhotoJudge
-from training import builtin
 from training.drawings import draw
 
 BUILTIN = Path(__file__).resolve().parents[2] / "backbones" / "builtin"
@@ -202,9 +200,9 @@ def test_the_built_in_backbone_is_small_quick_and_says_that_it_is_weaker():
     ms = 1000 * (time.process_time() - began) / len(pixels)
 
     assert (BUILTIN / "backbone.onnx").stat().st_size <= 2_000_000
-    assert network.dimensions <= 2000
+    assert network.dimensions == 320
     assert "weaker than a pretrained" in card["note"]
-    assert ms < 15  # measured at 3.5; machines and neighbours differ
+    assert ms < 8  # measured below 2; machines and neighbours differ
 
 
 def test_the_built_in_backbone_tells_pictures_apart_and_knows_a_copy():
@@ -233,17 +231,6 @@ def test_features_do_not_depend_on_the_company_of_a_photo():
 
     for count in (1, 2, 7, 16):
         np.testing.assert_allclose(network.features(pixels[:count]), together[:count], atol=1e-4)
-
-
-@pytest.mark.slow
-def test_the_committed_backbone_is_what_its_script_makes(tmp_path):
-    builtin.write(tmp_path)
-
-    made, committed = backbone.load(tmp_path), backbone.load(BUILTIN)
-    pixels = draw(8, committed.size_px, seed=8)
-    np.testing.assert_allclose(made.features(pixels), committed.features(pixels), atol=2e-3)
-    graphs = [onnx.load(path / "backbone.onnx").graph for path in (tmp_path, BUILTIN)]
-    assert [node.op_type for node in graphs[0].node] == [node.op_type for node in graphs[1].node]
 
 
 def test_a_copied_folder_is_the_same_backbone(tmp_path):

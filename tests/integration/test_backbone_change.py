@@ -19,7 +19,7 @@ from local.database import Database
 from local.store import SqliteStore
 from swipr import backbone, kept_photos, photos
 from swipr.heads import unpack
-from swipr.learning import refit
+from swipr.learning.refitting import refit
 from swipr.models import Label, User
 from tests import file_server
 from tests.backbone_folders import BUILTIN_SHA256, another, tree
@@ -114,7 +114,8 @@ def test_labels_follow_by_their_photos_and_the_others_are_named(home, tmp_path):
     assert (changed.model.backbone, changed.model.labels) == (record.sha256, 6)
     champion = home.look(lambda store, _: store.model("ann", store.user("ann").champion))
     assert unpack(champion.head).backbone == record.sha256
-    assert home.look(lambda _, blobs: blobs.keys("features/")) == [f"features/ann/{record.sha256[:12]}.bin"]
+    derived = [f"features/ann/{record.sha256[:12]}.bin", "features/ann/evidence.json"]
+    assert home.look(lambda _, blobs: blobs.keys("features/")) == derived
 
 
 def test_going_back_brings_back_those_that_stayed(home, tmp_path):
@@ -172,7 +173,7 @@ def test_an_unsound_backbone_is_not_changed_to(home, tmp_path):
     with pytest.raises(BackboneError, match="cannot be used"):
         backbone_change.use(home.path, "another", now)
 
-    assert backbones.read_record(home.path).name == "swipr-builtin-1"
+    assert backbones.read_record(home.path).name == "swipr-builtin-2"
 
 
 # --- on the command line
@@ -187,7 +188,7 @@ def test_the_list_says_what_there_is_and_who_uses_it(home, tmp_path):
 
     said = swipr("list", "--data", home.path).output
 
-    assert "swipr-builtin-1 MIT, 0.16 MB, 1974 dimensions" in said
+    assert "swipr-builtin-2 MIT, 1.65 MB, 320 dimensions" in said
     assert "in use by ann: 2 labels" in said
     assert "in use by this data folder, ann: 6 labels" in said
 
@@ -203,7 +204,7 @@ def test_use_names_each_label_that_cannot_follow(home, tmp_path):
 @pytest.mark.parametrize("file", ["backbone.onnx", "reference.f32", "backbone.json"])
 def test_check_finds_a_flipped_byte(home, file):
     assert swipr("check", "--data", home.path).exit_code == 0
-    path = home.path / "backbones" / "swipr-builtin-1" / file
+    path = home.path / "backbones" / "swipr-builtin-2" / file
     body = bytearray(path.read_bytes())
     body[len(body) // 2] ^= 1
     path.write_bytes(body)
@@ -212,7 +213,7 @@ def test_check_finds_a_flipped_byte(home, file):
 
     assert answer.exit_code == 1
     assert "builtin: sound" in answer.output
-    assert "not sound: swipr-builtin-1" in answer.output
+    assert "not sound: swipr-builtin-2" in answer.output
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from PIL import Image
 from local.judge_process import JudgeProcess
 from local.judge_worker import MAX_BYTES, read_frame, write_frame
 from swipr.errors import ModelError
+from tests.integration.photo_server import serving
+from tests.tuned_networks import source, tuned
 
 ROOT = Path(__file__).parents[2]
 BACKBONE = ROOT / "backbones" / "builtin" / "backbone.onnx"
@@ -329,7 +331,7 @@ judge({asked("sleep 60")!r})
     assert gone(pid)
 
 
-@pytest.mark.skipif(not BACKBONE.exists(), reason="no built-in backbone here: make it with training/builtin.py")
+@pytest.mark.skipif(not BACKBONE.exists(), reason="no built-in backbone here: make it with python -m training.distil")
 def test_the_real_judge_answers_in_bounds(tmp_path):
     photo = io.BytesIO()
     Image.effect_noise((320, 400), 60).convert("RGB").save(photo, "JPEG")
@@ -344,6 +346,49 @@ def test_the_real_judge_answers_in_bounds(tmp_path):
     assert answer["photos"] == again["photos"]
     assert len(base64.b64decode(answer["photos"][0]["features"])) == 2 * answer["dimensions"]
     assert rss_kb < 250_000
+
+
+def real_judge(origin, **limits):
+    settings = {"BACKBONE_DIR": str(BACKBONE.parent), "PHOTO_ORIGIN": origin}
+    return JudgeProcess(env=settings, **({"memory_mb": 1769, "timeout_s": 30} | limits))
+
+
+def with_networks(origin, *bodies):
+    photo = io.BytesIO()
+    Image.new("RGB", (40, 30), (100, 100, 100)).save(photo, "PNG")
+    networks = [source(origin, f"n{place}", body) for place, body in enumerate(bodies)]
+    photos = [{"id": "1", "data": base64.b64encode(photo.getvalue()).decode()}]
+    return {"photos": photos, "heads": [], "networks": networks}
+
+
+@pytest.mark.skipif(not BACKBONE.exists(), reason="no built-in backbone here: make it with python -m training.distil")
+def test_tuned_networks_are_fetched_once_by_a_process_and_run_in_bounds():
+    bodies = [tuned(), tuned(bias=2.0)]
+    with (
+        serving({f"/n{place}": body for place, body in enumerate(bodies)}) as served,
+        real_judge(served.origin) as judge,
+    ):
+        request = with_networks(served.origin, *bodies)
+        answers = [judge(request) for _ in range(3)]
+
+        assert len(served.requests) == 2
+    logits = [answer["photos"][0]["network_logits"] for answer in answers]
+    assert logits == [[pytest.approx(0.5), pytest.approx(3.5)]] * 3
+    assert answers[0]["network_errors"] == ["", ""]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's data")
+def test_a_network_that_wants_more_memory_than_there_is_costs_its_own_word_only():
+    bodies = [tuned(numbers=600_000_000), tuned()]
+    with (
+        serving({f"/n{place}": body for place, body in enumerate(bodies)}) as served,
+        real_judge(served.origin) as judge,
+    ):
+        answer = judge(with_networks(served.origin, *bodies))
+
+    assert ["cannot be run" in error for error in answer["network_errors"]] == [True, False]
+    assert answer["photos"][0]["network_logits"] == [None, pytest.approx(0.5)]
+    assert "features" in answer["photos"][0]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
