@@ -4,6 +4,9 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 SAM := .venv-sam
+TRAIN := .venv-train
+# Without a hash: which build fits depends on the machine; TORCH="torch==2.13.0 --index-url ..." names another.
+TORCH := torch==2.13.0
 COMPILE := uv pip compile --quiet --no-python-downloads --generate-hashes --no-annotate --no-header \
   --no-emit-index-url --no-emit-find-links
 # onnxruntime would post each use to its maker.
@@ -38,6 +41,17 @@ $(SAM)/runtime/ready: requirements/lambda.lock $(VENV)/run-ready $(SAM)/ready
 	@$(BIN)/python -m bundle.emulator
 	@touch $@
 
+$(TRAIN)/python:
+	@PYTHON="$(PYTHON)" sh requirements/python.sh $(TRAIN)
+
+$(TRAIN)/ready: requirements/train.lock | $(TRAIN)/python
+	@echo "Installing what training needs, apart from everything else (once; PyTorch is large) ..."
+	@$(TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/train.lock
+	@$(TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	@touch $@
+
+training: $(TRAIN)/ready  ## install what `swipr train` needs, into .venv-train
+
 setup: $(VENV)/run-ready  ## install what `make run` needs
 
 run: $(VENV)/run-ready  ## the main job on this machine; DECK=folder PHOTOS=<dir> judges your photos, ARGS for more
@@ -46,10 +60,17 @@ run: $(VENV)/run-ready  ## the main job on this machine; DECK=folder PHOTOS=<dir
 test: $(VENV)/dev-ready  ## the tests (about 8 minutes from nothing on 2 cores)
 	@$(BIN)/python -m pytest -q -m "not slow" -n 2 $(ARGS)
 
-test-all: $(VENV)/dev-ready  ## the tests and the slow proofs
+test-all: $(VENV)/dev-ready  ## the tests and the slow proofs, those of training too
 	@$(BIN)/python -m pytest -q -n 2 $(ARGS)
+	@$(MAKE) --no-print-directory test-training
 
-quality-quick: $(VENV)/run-ready  ## how good the whole product is on real photos; ARGS=--write puts it into README
+test-training: $(TRAIN)/ready  ## the proofs of training, with PyTorch (about 4 minutes)
+	@SWIPR_REQUIRE_TRAINING=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(TRAIN)/bin/python -m pytest -q tests/training
+
+quality: $(TRAIN)/ready  ## how good it is on labelled photo sets, beside what a user would take instead (hours; bench/README.md)
+	@PYTHONPATH=.:layers/common OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(TRAIN)/bin/python -m bench.quality $(ARGS)
+
+quality-quick: $(VENV)/run-ready  ## the same through the whole product, `swipr simulate`; ARGS=--write keeps the table
 	@$(BIN)/python bench/quality_quick.py $(ARGS)
 
 build: $(VENV)/run-ready $(SAM)/ready  ## what is deployed, into .aws-sam/build (needs python3.13); ARGS="--backbone NAME" for another
@@ -68,13 +89,13 @@ format: $(VENV)/dev-ready  ## mend format and lint
 	@$(BIN)/ruff check --fix .
 
 lock: $(VENV)/python  ## choose versions anew for all supported Pythons (needs uv)
-	@for set in run dev sam; do $(COMPILE) --universal --python-version 3.11 --upgrade \
+	@for set in run dev sam train; do $(COMPILE) --universal --python-version 3.11 --upgrade \
 	  requirements/$$set.in -o requirements/$$set.lock; done
 	@$(COMPILE) --python-version 3.13 --python-platform linux --upgrade requirements/lambda.in -o requirements/lambda.lock
 	@for layer in common inference; do $(COMPILE) --python-version 3.13 --python-platform linux --upgrade \
 	  -c requirements/run.lock requirements/$$layer.in -o layers/$$layer/requirements.txt; done
 
 clean:  ## remove what was installed and built; keeps .swipr/
-	rm -rf $(VENV) $(SAM) build .aws-sam *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(SAM) $(TRAIN) build .aws-sam *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help setup run test test-all quality-quick build emulator check format lock clean
+.PHONY: help setup run test test-all test-training training quality quality-quick build emulator check format lock clean

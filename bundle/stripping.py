@@ -24,7 +24,7 @@ IN_LAYER = {
     ),
 }  # fmt: skip
 #: Of the 400 services botocore describes (26 MB), those the policies in `template.yaml` name.
-SERVICES = frozenset({"dynamodb", "kms", "lambda", "s3", "sqs"})
+SERVICES = frozenset({"dynamodb", "kms", "lambda", "s3", "sagemaker", "sqs"})
 _DISTRIBUTION = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)\.dist-info")
 
 

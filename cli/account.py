@@ -1,7 +1,6 @@
 """`swipr on|off|report|export|forget`: what a user asks of a running Swipr about their own account."""
 
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +10,7 @@ import requests
 import typer
 
 from cli.client import Client, ClientError
+from cli.report_lines import lines
 from cli.said import DEFAULT_DATA, DEFAULT_USER, AsJson, DataFolder, UserName, as_user, echo_json
 from cli.users import show_receipt
 from local import durable
@@ -81,34 +81,6 @@ def _report(client: Client, *, as_json: bool) -> None:
         return
     for name, line in lines(found):
         typer.echo(f"{name:<12} {line}")
-
-
-def lines(report: Json) -> Iterator[tuple[str, str]]:
-    """The report in lines, each with a name."""
-    labels, model, decisions, matches = (report[name] for name in ("labels", "model", "decisions", "matches"))
-    yield "Labels", f"{labels['n']} ({_counts(labels['by_choice'])}; {_counts(labels['by_source'])})"
-    if model is None:
-        yield "Model", "none yet: give at least two likes and two passes"
-    else:
-        yield "Model", model["text"]
-        if model["auc"] is not None:
-            yield (
-                "  ranking",
-                f"AUC {model['auc']:.2f} (95 % between {model['auc_low']:.2f} and {model['auc_high']:.2f})",
-            )
-        for name in ("accuracy", "precision", "recall"):
-            yield f"  {name}", model[name]["text"]
-    yield "Decisions", f"{decisions['n']}, {decisions['text']} ({_counts(decisions['by_verdict'])})"
-    yield "  state", f"{_counts(decisions['by_state'])}; {decisions['filtered']} by a filter"
-    for title, name in (("Agreement", "agreement"), ("Likes", "like_rate"), ("Matches", "match_rate")):
-        yield title, report[name]["text"]
-    yield "  outcome", f"{matches['n']} ({_counts(matches['by_outcome'])})"
-    costs = report["costs"]
-    yield "Costs", f"{costs['microusd']:.0f} micro-dollars for {costs['photos']} photos; {costs['text']}"
-
-
-def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in counts.items()) or "none"
 
 
 def _export(client: Client, out: Path) -> None:

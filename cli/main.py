@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli import account, doctor, users
+from cli import account, doctor, label_questions, users
 from cli import backbone as backbone_commands
 from cli import deck as deck_commands
 from cli.client import one_use_token
@@ -20,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 labels_app = typer.Typer(help="Your own labels.", no_args_is_help=True)
+labels_app.command("next")(label_questions.next_cards)
+labels_app.command("doubtful")(label_questions.doubtful)
 app.add_typer(labels_app, name="label")
 app.add_typer(backbone_commands.app, name="backbone")
 app.add_typer(users.app, name="user")
@@ -144,6 +146,46 @@ def simulate(
         weights=Path(weights) if weights else None,
     )
     raise typer.Exit(simulating.run(chosen))
+
+
+@app.command()
+def train(
+    data: DataFolder = DEFAULT_DATA,
+    handoff: Annotated[
+        str | None, typer.Option(help="Which hand-off, by the beginning of its id; left out, the newest open one.")
+    ] = None,
+    listing: Annotated[bool, typer.Option("--list", help="Only list the open hand-offs.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Install what training needs without asking.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, errors too.")] = False,
+    backbone: Annotated[
+        str | None, typer.Option(help="What is tuned: mobilenetv2, a timm network's name, or a file of weights.")
+    ] = None,
+    weights: backbone_commands.Weights = None,
+    epochs: Annotated[int | None, typer.Option(min=1, max=200, help="Rounds over the photos, at most.")] = None,
+    size_px: Annotated[int | None, typer.Option(min=64, max=384, help="Side of the network's input, pixels.")] = None,
+    seed: Annotated[int | None, typer.Option(min=1, help="Of everything drawn; else the hand-off's own.")] = None,
+    head_alone: Annotated[bool, typer.Option("--head-alone", help="No network: for labels without photos.")] = False,
+) -> None:
+    """Train a network on your labels, in an environment of its own, and hand it in beside a running `swipr up`.
+
+    Exit status: 0 handed in; 1 it failed; 2 an option is wrong; 3 there is nothing to train on yet.
+    """
+    from cli import train as training
+
+    chosen = training.Chosen(
+        data=data,
+        handoff=handoff,
+        listing=listing,
+        yes=yes,
+        as_json=as_json,
+        backbone=backbone,
+        weights=weights,
+        epochs=epochs,
+        size_px=size_px,
+        seed=seed,
+        head_alone=head_alone,
+    )
+    raise typer.Exit(training.run(chosen, ask=lambda words: training.asked_on() and typer.confirm(words)))
 
 
 @app.command("import")

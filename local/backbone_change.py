@@ -25,7 +25,7 @@ from local.store import SqliteStore
 from local.web_server import LOOPBACK, WebServer
 from swipr.errors import ModelError
 from swipr.judging import Judge
-from swipr.learning import refit
+from swipr.learning.refitting import refit
 from swipr.models import ModelVersion
 from swipr.reembedding import Followed, reembed
 

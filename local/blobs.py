@@ -11,7 +11,7 @@ from threading import Condition, Lock
 from typing import BinaryIO, NamedTuple
 
 from local import durable
-from swipr.blob_keys import check_key, check_prefix
+from swipr.blob_keys import check_key, check_listed, check_prefix
 from swipr.errors import InputError, NotFoundError
 from swipr.models import BlobRange
 
@@ -88,7 +88,7 @@ class FileBlobs:
 
     def modified_at(self, key: str) -> datetime | None:
         """When the object was last put; None if it is not there."""
-        path = self._path(key)
+        path = self._objects / _listed(key)
         return datetime.fromtimestamp(path.stat().st_mtime, UTC) if path.is_file() else None
 
     def content_type(self, key: str) -> str:
@@ -104,7 +104,7 @@ class FileBlobs:
         return sorted(key for key in keys if key.startswith(prefix))
 
     def delete(self, keys: Iterable[str]) -> None:
-        for key in [check_key(key) for key in keys]:
+        for key in [_listed(key) for key in keys]:
             for root in (self._objects, self._types):
                 self._remove(root, root / key)
 
@@ -206,3 +206,10 @@ class FileBlobs:
     def _check_expiry(self, expires: str) -> None:
         if self._now().timestamp() >= int(expires):
             raise PermissionError("the address has expired")
+
+
+def _listed(key: str) -> str:
+    """A key to look at or delete. Raises InputError for what could lead out of the folder."""
+    if os.name == "nt" and set(key) & set("\\:"):
+        raise InputError("key", "has a character that Windows takes for a folder's")
+    return check_listed(key)

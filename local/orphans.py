@@ -52,15 +52,16 @@ def _leads_to(key: str, decided: set[str], taught: set[str]) -> bool:
     if top == "sessions":
         return key in decided
     if top == "features":
-        return key.rpartition(".")[0] in taught
+        folder, _, name = key.rpartition("/")
+        return f"{folder}/{name.partition('.')[0]}" in taught
     if top == "labelled":
         return f"{key.rpartition('/')[0]}/" in taught
     return top not in ("uploads", "predict")  # what is judged there is taken away again within minutes
 
 
 def _taught(user_id: str, labels: Sequence[Label]) -> set[str]:
-    """What labels lead to: the pack of their backbone, without its suffix, and the folder of their kept photos."""
-    packs = {f"features/{user_id}/{label.backbone[:12]}" for label in labels}
+    """What labels lead to: packs of their backbone and the evidence, without suffixes, and photos' folders."""
+    packs = {f"features/{user_id}/{name}" for label in labels for name in (label.backbone[:12], "evidence")}
     return packs | {kept_photos.card_folder(user_id, label.card_id) for label in labels}
 
 

@@ -73,7 +73,8 @@ def write_label(db: sqlite3.Connection, label: Label) -> None:
 
 
 def label_of(record: str, features: bytes = b"") -> Label:
-    return Label.model_validate(json.loads(record) | {"features": features})
+    label = Label.model_validate_json(record)  # its features lie beside it
+    return label.model_copy(update={"features": features}) if features else label
 
 
 def add_model(db: sqlite3.Connection, model: ModelVersion) -> bool:

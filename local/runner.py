@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
@@ -23,7 +24,9 @@ from local.expiry import Expiry
 from local.functions import Functions
 from local.gateway import Gateway
 from local.health import health
+from local.inbox import InboxWatch, objects_folder
 from local.judge_process import JudgeProcess
+from local.notebooks import sweep
 from local.pump import Announcer, Pump, redrive_of
 from local.queue import SqliteQueue
 from local.secrets import AesSecrets, derive_key
@@ -126,6 +129,7 @@ class Runtime:
         stack.callback(database.close)
         self.store = SqliteStore(database)
         self.queue = self._open_queue(database)
+        self._announce = Announcer(self.application.blob_triggers, self.queue, self._now)
         self.blobs = self._open_blobs(folder)
         self.secrets = AesSecrets(folder.key)
         # The folder's lock proves that whoever held these is dead.
@@ -143,7 +147,7 @@ class Runtime:
             sign_key=derive_key(folder.key, "blob addresses"),
             base_url=lambda: self.address,
             now=self._now,
-            announce=Announcer(self.application.blob_triggers, self.queue, self._now),
+            announce=self._announce,
         )
 
     def _open_handlers(self, stack: ExitStack) -> None:
@@ -209,6 +213,10 @@ class Runtime:
         expiry = Expiry(self.application, self.blobs, self.store, self.queue, self._now, self._log)
         stack.callback(expiry.stop)
         expiry.start()
+        notebooks = partial(sweep, folder.path)
+        inbox = InboxWatch(objects_folder(folder.path), self._announce, self._log, also=notebooks)
+        stack.callback(inbox.stop)
+        inbox.start()
         self._write_runtime_file(stack, folder, cli_secret)
 
     # --- the template on this machine

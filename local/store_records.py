@@ -94,7 +94,7 @@ class Records:
             stored = records.read_label(db, label.user_id, label.card_id)
             if stored and stored.labelled_at > label.labelled_at:
                 return False
-            records.write_label(db, label)
+            records.write_label(db, transitions.succeeding(label, stored))
             records.write_user(db, transitions.labelled(user, label.card_id, anew=stored is None))
             return True
 
@@ -105,6 +105,15 @@ class Records:
                 return False
             seen = {"backbone": label.backbone, "features": label.features}
             records.write_label(db, stored.model_copy(update=seen))
+            return True
+
+    def note_logits(self, user_id: str, card_id: str, logits: Mapping[str, float], *, labelled_at: datetime) -> bool:
+        with self._database.transaction() as db:
+            stored = records.read_label(db, user_id, card_id)
+            label = transitions.with_logits(stored, logits, labelled_at=labelled_at)
+            if label is None:
+                return False
+            records.write_label(db, label)
             return True
 
     def delete_label(self, user_id: str, card_id: str) -> Label | None:

@@ -6,7 +6,7 @@ The runner starts it once with parts it has opened; the builders below hand them
 from dataclasses import dataclass
 
 from swipr.judging import Judge
-from swipr.ports import Blobs, Queue, Secrets, Store
+from swipr.ports import Blobs, Queue, Secrets, Store, Trainer
 from swipr.settings import Settings
 
 
@@ -60,3 +60,8 @@ def secrets(settings: Settings) -> Secrets:  # noqa: ARG001
 
 def judge(settings: Settings) -> Judge:  # noqa: ARG001
     return _running().judge
+
+
+def trainer(settings: Settings) -> Trainer | None:  # noqa: ARG001
+    """Nobody trains by itself here: `swipr train` does."""
+    return None

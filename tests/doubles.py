@@ -69,13 +69,19 @@ def model(user_id: str, version: int = 1) -> ModelVersion:
 
 
 class FakeJudge:
-    """Reads each photo's taste from its bytes, which it gets from `read` by address and range."""
+    """Reads each photo's taste from its bytes, which it gets from `read` by address and range.
 
-    def __init__(self, read: Callable[[str, int, int], bytes]) -> None:
-        self.read = read
+    `networks`: by the sha256 of a tuned network, what it makes of a taste's logit, or why it cannot be used.
+    """
+
+    def __init__(
+        self, read: Callable[[str, int, int], bytes], networks: dict[str, Callable[[float], float] | str] | None = None
+    ) -> None:
+        self.read, self.networks = read, networks or {}
 
     def __call__(self, request: JudgeRequest) -> JudgeAnswer:
         photos = []
+        beside = [self.networks.get(each["sha256"], "it cannot be fetched") for each in request.get("networks", [])]
         for source in request["photos"]:
             if "data" in source:
                 body = base64.b64decode(source["data"])
@@ -86,8 +92,14 @@ class FakeJudge:
                 photos.append({"id": source["id"], "error": "not a photo"})
                 continue
             row = base64.b64encode(struct.pack("<e", LOGITS[taste])).decode()
-            photos.append({"id": source["id"], "features": row, "logits": [LOGITS[taste]] * len(request["heads"])})
-        return {"backbone": BACKBONE, "dimensions": 1, "photos": photos, "ms": 1.0}  # type: ignore[typeddict-item]
+            judged = {"id": source["id"], "features": row, "logits": [LOGITS[taste]] * len(request["heads"])}
+            if beside:
+                judged["network_logits"] = [None if isinstance(says, str) else says(LOGITS[taste]) for says in beside]
+            photos.append(judged)
+        answer = {"backbone": BACKBONE, "dimensions": 1, "photos": photos, "ms": 1.0}
+        if beside:
+            answer["network_errors"] = [says if isinstance(says, str) else "" for says in beside]
+        return answer  # type: ignore[return-value]
 
 
 class FakeDeck:

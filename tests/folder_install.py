@@ -12,7 +12,7 @@ from swipr.decks.folder_places import KINDS, Link, Places
 from swipr.decks.folder_results import Results, Row
 from swipr.decks.folder_scan import PhotoFolder, card_id_of
 from swipr.models import Card, Label, SessionReport, Status, User
-from swipr.sessions.planning import Parts
+from swipr.sessions.planning import Parts, acted_key, forgotten_key
 from tests.doubles import BACKBONE, JPEG, Crash, Crashes
 from tests.install import USER, Install
 
@@ -51,8 +51,9 @@ class FolderInstall(Install):
 
     def deck_of(self, user: User) -> FolderDeck:
         def state(card_id: str) -> object:
-            key = self.secrets.keyed_hash(f"{USER} {card_id}")
-            return self.store.acted(USER, [key]).get(key)
+            key, mark = acted_key(self.secrets, USER, card_id), forgotten_key(self.secrets, USER, card_id)
+            acted = self.store.acted(USER, [key, mark])
+            return acted.get(mark) or acted.get(key)
 
         past = Past(
             acting=user.acting,

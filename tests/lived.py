@@ -5,6 +5,8 @@ import struct
 from datetime import datetime, timedelta
 from typing import Any
 
+from swipr.candidates import candidate_report
+from swipr.candidates.candidate_report import CandidateReport
 from swipr.models import Decision, Label, MatchRecord, Status, User, UserSettings
 from swipr.sessions.photos import join_rows, session_prefix, zip_photos
 from swipr.takeout.exports import ExportState, archive_key, write_state
@@ -49,6 +51,7 @@ def live(home: Install, user_id: str, at: datetime, *, mark: str) -> dict[str, s
         home.store.put_model(model(user_id))
         home.store.set_champion(user_id, 1, expected=None)
     home.store.put_model(model(user_id, 2))
+    _candidate(home, user_id, at, mark=mark)
     home.store.set_champion(user_id, 2, expected=1)
     sealed = home.secrets.seal(f"token-{mark}".encode(), context={"user": user_id, "deck": "simulator"})
     home.store.connect_deck(user_id, deck="simulator", sealed_token=sealed, at=at)
@@ -65,6 +68,16 @@ def live(home: Install, user_id: str, at: datetime, *, mark: str) -> dict[str, s
         "upload_id": _upload(home, user_id, mark, at),
         "export_id": _export(home, user_id, mark, at),
     }
+
+
+def _candidate(home: Install, user_id: str, at: datetime, *, mark: str) -> None:
+    """One that was refused, and one that became version 3 and waits."""
+    refused = CandidateReport(
+        candidate=f"{'0' * 32}-{mark}", handoff_id="0" * 32, state="refused", reason=f"because {mark}", at=at
+    )
+    candidate_report.write(user_id, refused, home.blobs)
+    home.store.put_model(model(user_id, 3).model_copy(update={"candidate": f"{'1' * 32}-{mark}"}))
+    home.store.set_shadow(user_id, 3, expected=None)
 
 
 def _decide(home: Install, user_id: str, card_id: str, taste: str, at: datetime, mark: str) -> None:

@@ -17,8 +17,11 @@ from local.database import Database
 from local.secrets import AesSecrets
 from local.store import SqliteStore
 from swipr import heads, kept_photos
+from swipr.candidates import candidate_report
+from swipr.candidates.candidate_report import CandidateReport
 from swipr.handoff import hand_over
 from swipr.heads import Head
+from swipr.learning.refitting import labels_hash
 from swipr.models import (
     BlobRange,
     Decision,
@@ -173,7 +176,7 @@ def a_head(bias: float) -> bytes:
     return heads.pack(Head(BACKBONE, bias, 1.0, 0.0, 0.5, 0.4, 0.6, struct.pack("<4f", 1, 2, 3, 4)))
 
 
-def a_model(user_id: str, version: int, at: datetime) -> ModelVersion:
+def a_model(user_id: str, version: int, at: datetime, learned: str | None = None) -> ModelVersion:
     head = a_head(version / 8)
     return ModelVersion(
         user_id=user_id,
@@ -183,7 +186,7 @@ def a_model(user_id: str, version: int, at: datetime) -> ModelVersion:
         backbone=BACKBONE,
         labels=10 + version,
         likes=5,
-        labels_hash=hashlib.sha256(f"labels {version}".encode()).hexdigest(),
+        labels_hash=learned or hashlib.sha256(f"labels {version}".encode()).hexdigest(),
         penalty=0.25,
         metrics={"auc": 0.8125, "auc_low": 0.7, "auc_high": 0.9, "accuracy": 0.75, "majority": 0.5,
                  "precision": 0.8, "recall": 0.8, "log_loss": 0.5, "calibration_error": 0.1},
@@ -197,12 +200,13 @@ def settle(home: Home, user_id: str = "ann", *, cards: int = 6) -> None:
     at = home.clock.now()
     home.store.create_user(User(user_id=user_id, deck="simulator", settings_revision=3))
     home.store.connect_deck(user_id, deck="simulator", sealed_token=b"a sealed token", at=at)
+    swipe(home, user_id, cards)
+    learned = labels_hash(home.store.labels(user_id))
     for version in (1, 2, 3):
-        home.store.put_model(a_model(user_id, version, at))
+        home.store.put_model(a_model(user_id, version, at, learned if version == 3 else None))
         home.store.set_champion(user_id, version, expected=version - 1 or None)
     home.store.set_champion(user_id, 2, expected=3)  # rolled back
     hand_over_once(home, user_id)
-    swipe(home, user_id, cards)
     home.blobs.put(f"features/{user_id}/{BACKBONE[:12]}.bin", b"the pack of features")
     home.blobs.put(f"labels/{user_id}/old.json", b"[]")
 
@@ -214,7 +218,11 @@ def hand_over_once(home: Home, user_id: str) -> None:
     home.store.save_settings(user_id, wanted, revision=user.settings_revision)
     handoff = hand_over(user_id, home.store, home.blobs, now=home.clock.now(), code="tests")
     assert handoff is not None
-    home.blobs.put(f"inbox/{handoff.handoff_id}/card.json", b"{}")
+    home.blobs.put(f"inbox/{handoff.handoff_id}-1/card.json", user_id.encode())
+    home.blobs.put(f"models/{user_id}/{'0' * 12}/model.onnx", b"a tuned network")
+    refused = {"candidate": f"{handoff.handoff_id}-1", "handoff_id": handoff.handoff_id, "reason": "head.bin: x"}
+    report = CandidateReport.model_validate(refused | {"state": "refused", "at": home.clock.now()})
+    candidate_report.write(user_id, report, home.blobs)
 
 
 def swipe(home: Home, user_id: str, cards: int) -> None:

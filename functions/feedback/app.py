@@ -1,4 +1,4 @@
-"""Labels changed, a file came, or an export was asked for."""
+"""Labels changed, a file or a trained model came, or an export was asked for."""
 
 import json
 from datetime import datetime
@@ -12,14 +12,19 @@ from swipr.models import ExportRequest, RefitRequest
 from swipr.telemetry import logger
 from swipr.uploads.report import Uploaded
 
+INBOX = "inbox/"
+
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
-    """Records of the queue Refits, or of objects created under `labels/`; a raised error brings them again."""
+    """Records of the queue Refits, or of objects created under `labels/` and `inbox/`; a raised error brings them
+    again."""
     for record in event["Records"]:
         if record.get("eventSource") == "aws:sqs":
             do(record["body"], context)
+        elif (upload := uploaded(record)).key.startswith(INBOX):
+            register(upload)
         else:
-            take_upload(uploaded(record), context)
+            take_upload(upload, context)
 
 
 def do(body: str, context: LambdaContext) -> None:
@@ -42,12 +47,24 @@ def time_left_s(context: LambdaContext) -> float:
 
 
 def refit(request: RefitRequest) -> None:
-    model, handed = bootstrap.feedback().refit(request)
+    model, passed, handed, training = bootstrap.feedback().refit(request)
     if model is not None:
         fitted = {"version": model.version, "labels": model.labels, "metrics": model.metrics}
         logger().info("refit", extra={"user_id": request.user_id, **fitted})
+    if passed is not None:
+        looked = passed.look.model_dump(exclude={"at"})
+        logger().info("gate", extra={"user_id": request.user_id, "version": passed.version, **looked})
     if handed is not None:
-        logger().info("hand-off", extra={"user_id": request.user_id, "handoff_id": handed.handoff_id})
+        due = {} if training else {"next": "run `swipr train`, or open training/train.ipynb"}
+        logger().info("hand-off", extra={"user_id": request.user_id, "handoff_id": handed.handoff_id, **due})
+    if training is not None:
+        logger().info("training", extra={"user_id": request.user_id, "started": training})
+
+
+def register(created: Uploaded) -> None:
+    candidate = created.key.removeprefix(INBOX).rpartition("/")[0]
+    became = bootstrap.feedback().register(candidate, arrived_at=created.uploaded_at)
+    logger().info("candidate", extra=became._asdict())
 
 
 def take_upload(upload: Uploaded, context: LambdaContext) -> None:

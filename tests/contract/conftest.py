@@ -81,6 +81,20 @@ def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
 
 
 @pytest.fixture
+def blobs_and_stray(blobs: Blobs, tmp_path: Path) -> tuple[Blobs, Callable[[str], object]]:
+    """And what puts an object of any name there, as another program may."""
+    if isinstance(blobs, S3Blobs):
+        return blobs, lambda key: blobs._client.put_object(Bucket=blobs._bucket, Key=key, Body=b"x")
+
+    def put(key: str) -> object:
+        path = tmp_path / "blobs" / "objects" / key
+        path.parent.mkdir(exist_ok=True)
+        return path.write_bytes(b"x")
+
+    return blobs, put
+
+
+@pytest.fixture
 def broken_blobs(blobs: Blobs, tmp_path: Path, request: pytest.FixtureRequest) -> Blobs:
     if not isinstance(blobs, FileBlobs):
         return S3Blobs(cut_off("s3"), "bucket")

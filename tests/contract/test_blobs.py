@@ -129,7 +129,6 @@ def test_a_key_outside_the_alphabet_or_the_bucket_is_refused(blobs, key):
         lambda: blobs.put(key, b""),
         lambda: blobs.get(key),
         lambda: blobs.get_range(part(key, 0, 0)),
-        lambda: blobs.delete(["fine", key]),
         lambda: blobs.presign_get(key, expires_s=60),
         lambda: blobs.presign_post(key, max_bytes=10, expires_s=60),
     ):
@@ -142,6 +141,25 @@ def test_a_key_outside_the_alphabet_or_the_bucket_is_refused(blobs, key):
 def test_a_prefix_that_no_key_can_have_is_refused(blobs, prefix):
     with pytest.raises(InputError):
         blobs.keys(prefix)
+
+
+@pytest.mark.parametrize("key", ["", "/a", "a/", "a//b", "..", "../a", "a/../b", "a/./b", "a/.."])
+def test_nothing_outside_the_bucket_is_deleted(blobs, key):
+    with pytest.raises(InputError) as refused:
+        blobs.delete(["fine", key])
+    assert refused.value.field == "key"
+
+
+def test_what_another_hand_put_there_can_be_listed_and_deleted(blobs_and_stray):
+    blobs, put = blobs_and_stray
+    names = ["a/model (1).onnx", "a/ümlaut", "a/fine"]
+    for name in names:
+        put(name)
+
+    assert blobs.keys("a/") == sorted(names)
+    blobs.delete(names)
+
+    assert blobs.keys("") == []
 
 
 def test_nothing_is_deleted_when_one_key_is_refused(blobs):

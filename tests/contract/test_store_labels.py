@@ -5,6 +5,8 @@ import math
 import pytest
 
 from swipr.errors import NotFoundError
+from swipr.models import Earlier, Prediction
+from swipr.transitions import EARLIER_KEPT
 from tests.contract.races import race, race_each
 from tests.contract.values import NOT_TEXT, a_decision, a_label, a_model, a_status, a_user, later, lease_of
 
@@ -16,6 +18,10 @@ def known(store):
         store.create_user(a_user(user_id))
     lease_of(store)
     return store
+
+
+def earlier(label):
+    return Earlier(choice=label.choice, chosen_by=label.chosen_by, labelled_at=label.labelled_at)
 
 
 def unsure(card_id="tinder:1", **changes):
@@ -52,7 +58,7 @@ def test_a_label_as_new_or_newer_replaces(known, seconds):
     newer = a_label(choice="pass", labelled_at=later(seconds), features=b"xx")
 
     assert known.put_label(newer) is True
-    assert known.label("ann", "tinder:1") == newer
+    assert known.label("ann", "tinder:1") == newer.model_copy(update={"earlier": (earlier(a_label()),)})
     assert len(known.labels("ann")) == 1
 
 
@@ -97,6 +103,109 @@ def test_a_label_put_twice_is_there_once(known):
     assert known.put_label(a_label()) is True
 
     assert known.labels("ann") == [a_label(features=b"")]
+
+
+# what its user said of a card before, and what was foretold of it
+
+
+def test_a_label_is_read_with_what_was_foretold_of_it(known):
+    predicted = (
+        Prediction(version=3, score=0.25, verdict="pass"),
+        Prediction(version=4, score=0.5, verdict="unsure"),
+    )
+    label = a_label(predicted=predicted, network_logits={"0123456789ab": -1.5})
+
+    known.put_label(label)
+
+    assert known.label("ann", "tinder:1") == label
+    assert known.labels("ann") == [label.model_copy(update={"features": b""})]
+
+
+def test_a_label_delivered_twice_is_no_second_word(known):
+    first, second = a_label(), a_label(choice="pass", chosen_by="recheck", labelled_at=later(1))
+    for label in (first, first, second, second):
+        assert known.put_label(label) is True
+
+    assert known.label("ann", "tinder:1").earlier == (earlier(first),)
+    assert known.put_label(first) is False
+    assert known.label("ann", "tinder:1").earlier == (earlier(first),)
+
+
+def test_the_same_word_given_again_later_is_a_second_one(known):
+    known.put_label(a_label())
+    known.put_label(a_label(chosen_by="recheck", labelled_at=later(1)))
+
+    assert known.label("ann", "tinder:1").earlier == (earlier(a_label()),)
+
+
+def test_earlier_words_come_newest_first_and_so_many_are_kept(known):
+    given = [a_label(labelled_at=later(n), choice="pass" if n % 2 else "like") for n in range(EARLIER_KEPT + 3)]
+    for label in given:
+        known.put_label(label)
+
+    assert known.label("ann", "tinder:1").earlier == tuple(map(earlier, given[-2 : -2 - EARLIER_KEPT : -1]))
+
+
+def test_a_label_taken_back_and_given_anew_has_no_earlier_word(known):
+    known.put_label(a_label())
+    known.delete_label("ann", "tinder:1")
+    known.put_label(a_label(labelled_at=later(1)))
+
+    assert known.label("ann", "tinder:1").earlier == ()
+
+
+def test_refreshing_leaves_earlier_words_and_what_was_foretold(known):
+    foretold = {"predicted": (Prediction(version=1, score=0.5, verdict="unsure"),), "network_logits": {"a" * 12: 0.5}}
+    known.put_label(a_label())
+    known.put_label(a_label(labelled_at=later(1), **foretold))
+
+    assert known.refresh_label(a_label(labelled_at=later(1), features=b"xxxx")) is True
+
+    label = known.label("ann", "tinder:1")
+    assert (label.features, label.earlier) == (b"xxxx", (earlier(a_label()),))
+    assert (label.predicted, label.network_logits) == (foretold["predicted"], foretold["network_logits"])
+
+
+def test_logits_are_added_to_the_label_of_that_time(known):
+    known.put_label(a_label(network_logits={"a" * 12: 1.0, "b" * 12: 2.0}))
+    known.record_decision(unsure(), fence=1)
+
+    for _ in range(2):
+        assert known.note_logits("ann", "tinder:1", {"b" * 12: 3.0, "c" * 12: 4.0}, labelled_at=a_label().labelled_at)
+
+    logits = {"a" * 12: 1.0, "b" * 12: 3.0, "c" * 12: 4.0}
+    assert known.label("ann", "tinder:1") == a_label(network_logits=logits)
+    assert known.user("ann").held == ("tinder:1",)
+    assert count(known) == 1
+
+
+def test_logits_are_added_to_no_other_label(known):
+    known.put_label(a_label(labelled_at=later(1)))
+
+    assert known.note_logits("ann", "tinder:1", {"a" * 12: 1.0}, labelled_at=later(0)) is False
+    assert known.note_logits("ann", "tinder:2", {"a" * 12: 1.0}, labelled_at=later(1)) is False
+    assert known.note_logits("nobody", "tinder:1", {"a" * 12: 1.0}, labelled_at=later(1)) is False
+    assert known.label("ann", "tinder:1") == a_label(labelled_at=later(1))
+
+
+def test_noted_logits_outlive_the_same_label_delivered_again_but_not_another(known):
+    known.put_label(a_label())
+    known.note_logits("ann", "tinder:1", {"a" * 12: 1.0}, labelled_at=a_label().labelled_at)
+
+    known.put_label(a_label())
+    assert known.label("ann", "tinder:1").network_logits == {"a" * 12: 1.0}
+
+    known.put_label(a_label(labelled_at=later(1)))
+    assert known.label("ann", "tinder:1").network_logits == {}
+
+
+def test_logits_noted_at_the_same_time_are_all_there(known):
+    known.put_label(a_label())
+    at = a_label().labelled_at
+
+    race_each([lambda n=n: known.note_logits("ann", "tinder:1", {f"{n:012}": n}, labelled_at=at) for n in range(4)])
+
+    assert known.label("ann", "tinder:1").network_logits == {f"{n:012}": n for n in range(4)}
 
 
 def test_a_deleted_label_is_returned_whole_and_gone(known):

@@ -320,6 +320,57 @@ def test_an_unknown_user_has_no_champion(store):
     assert store.set_champion("nobody", 1, expected=None) is False
 
 
+# the shadow
+
+
+def test_a_version_waits_behind_the_gate_until_another_does_or_none(store):
+    store.create_user(a_user(champion=1))
+
+    assert store.set_shadow("ann", 2, expected=None) is True
+    assert store.user("ann") == a_user(champion=1, shadow=2)
+    assert store.set_shadow("ann", 3, expected=2) is True
+    assert store.user("ann") == a_user(champion=1, shadow=3)
+    assert store.set_shadow("ann", None, expected=3) is True
+    assert store.user("ann") == a_user(champion=1)
+
+
+@pytest.mark.parametrize("expected", [None, 1, 3])
+def test_a_shadow_not_expected_stays(store, expected):
+    store.create_user(a_user(champion=1, shadow=2))
+
+    assert store.set_shadow("ann", 4, expected=expected) is False
+    assert store.user("ann") == a_user(champion=1, shadow=2)
+
+
+def test_one_of_many_becomes_shadow(store):
+    store.create_user(a_user())
+
+    won = race_each([lambda version=version: store.set_shadow("ann", version, expected=None) for version in (2, 3, 4)])
+
+    assert sorted(won) == [False, False, True]
+    assert store.user("ann").shadow in (2, 3, 4)
+
+
+def test_the_shadow_that_becomes_champion_is_shadow_no_more(store):
+    store.create_user(a_user(champion=1, shadow=2))
+
+    assert store.set_champion("ann", 2, expected=1) is True
+    assert store.user("ann") == a_user(champion=2, previous=1, highest_champion=2)
+
+
+def test_the_shadow_waits_on_while_another_becomes_champion(store):
+    store.create_user(a_user(champion=1, shadow=2))
+
+    store.set_champion("ann", 3, expected=1)
+
+    assert store.user("ann").shadow == 2
+
+
+def test_an_unknown_user_has_no_shadow(store):
+    assert store.set_shadow("nobody", 1, expected=None) is False
+    assert store.user("nobody") is None
+
+
 # the last hand-off
 
 

@@ -86,7 +86,8 @@ def test_a_removed_users_page_ends_at_once(swipr, runtime: Runtime) -> None:
 
 
 def test_without_a_running_swipr_every_command_says_so(tmp_path: Path) -> None:
-    for command in (["user", "list"], ["report"], ["deck", "check"], ["export"], ["on"], ["forget", "tinder:1"]):
+    labels = (["label", "next"], ["label", "doubtful"])
+    for command in (*labels, ["user", "list"], ["report"], ["deck", "check"], ["export"], ["on"], ["forget", "a:1"]):
         refused = CliRunner().invoke(app, [*command, "--data", str(tmp_path)])
 
         assert refused.exit_code == 1
@@ -192,6 +193,11 @@ def test_the_demos_data_can_be_reported_exported_forgotten_imported_and_removed(
         assert report["labels"]["n"] >= 24
         assert report["model"]["auc"] is not None
         assert "24 labels" in swipr("report").output or report["labels"]["n"] > 24
+        asked = json.loads(swipr("label", "next", "--limit", "3", "--json").output)["cards"]
+        assert asked[0]["card_id"] in swipr("label", "next").output
+        doubtful = json.loads(swipr("label", "doubtful", "--json").output)
+        assert doubtful["n"] == report["contradictions"]["n"]
+        assert swipr("label", "doubtful").exit_code == 0
 
         archive = tmp_path / "mine.zip"
         exported = swipr("export", "--out", str(archive))

@@ -114,9 +114,10 @@ def test_photos_become_labels_a_head_and_a_handoff(runtime: Runtime, ann: Client
     model = wait_for(lambda: ann.get("/v1/status")["model"])
     assert (model["labels"], model["likes"]) == (210, 105)
     assert model["metrics"]["auc"] > 0.95, "red from blue is easy to see"
-    (key,) = wait_for(lambda: runtime.blobs.keys("handoffs/"))
+    (key,) = wait_for(lambda: [key for key in runtime.blobs.keys("handoffs/") if key.endswith(".json")])
     handoff = json.loads(runtime.blobs.get(key))
-    assert (handoff["labels"], handoff["user_id"]) == (210, USER)
+    assert (handoff["labels"], handoff["photos"], handoff["user_id"]) == (210, 0, USER)
+    assert len(runtime.blobs.get(handoff["dataset"]).splitlines()) == 210
     assert runtime.blobs.keys("uploads/") == []
     assert [one["upload_id"] for one in ann.get("/v1/uploads")["uploads"]] == [opened["upload_id"]]
 

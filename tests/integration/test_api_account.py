@@ -182,3 +182,17 @@ def test_the_status_counts_labels_without_reading_them(call: Caller) -> None:
     call.use(store=Unread())
 
     assert call("GET", "/v1/status").body["labels"] == 1
+
+
+def test_another_wish_draws_the_line_anew_and_other_settings_do_not(call: Caller) -> None:
+    settings = call("GET", "/v1/settings").body
+
+    def asked(**changes: object) -> int:
+        before = len(call.queue.refits)
+        assert call("PUT", "/v1/settings", settings | changes).status == 200
+        return len(call.queue.refits) - before
+
+    assert asked(pacing_s=3.0) == 0
+    assert asked(wish="precision") == 1
+    assert asked(wish="precision", precision_at_least=0.95) == 1
+    assert asked(wish="precision", precision_at_least=0.95) == 0

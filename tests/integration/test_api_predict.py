@@ -10,10 +10,12 @@ from swipr.api import predict as api_predict
 from swipr.api.parts import Api
 from swipr.api.predict import INLINE_BYTES, MOST_BYTES, PhotoByLink, PhotoByUpload
 from swipr.errors import ConflictError, InputError, ModelError, NotFoundError
+from swipr.models import User
 from tests.api_home import Asked, Caller
 from tests.api_parts import api_of
 from tests.doubles import BACKBONE, JPEG, FakeJudge
 from tests.install import USER, Install
+from tests.tuned_users import CHAMPIONS, SHADOWS, Watched, serve, version
 
 Make = Callable[..., Install]
 PHOTO = JPEG + b"like/"
@@ -130,6 +132,63 @@ def test_a_judge_that_fails_is_worth_another_try(call: Caller) -> None:
     assert (failed.status, failed.type, failed.headers["Retry-After"]) == (503, "application/problem+json", "2")
 
 
+def by_versions(home: Install, judge: Any, champion: Any) -> Api:
+    serve(home, champion)
+    return api_of(home, Asked(), judge=judge)
+
+
+def test_a_tuned_model_s_word_is_the_blend_of_head_and_network(home: Install) -> None:
+    judge = Watched(home, champions=lambda logit: -10.0)
+
+    prediction = api_predict.predict(by_versions(home, judge, version(2, CHAMPIONS)), USER, PHOTO)
+
+    assert (prediction.score, prediction.verdict) == (pytest.approx(0.0474, abs=1e-4), "pass")
+    assert prediction.model_version == 2
+    assert len(judge.requests) == 1
+
+
+def test_a_tuned_model_whose_network_fails_says_nothing_by_its_head_alone(home: Install) -> None:
+    judge = Watched(home, champions="its sha256 differs")
+
+    with pytest.raises(ModelError, match="own network could not be used: its sha256 differs"):
+        api_predict.predict(by_versions(home, judge, version(2, CHAMPIONS)), USER, PHOTO)
+
+
+def test_the_version_that_waits_is_not_asked(home: Install) -> None:
+    judge = Watched(home, shadows=lambda logit: logit)
+    serve(home, version(2), version(3, SHADOWS))
+
+    api_predict.predict(api_of(home, Asked(), judge=judge), USER, PHOTO)
+
+    assert [len(request["heads"]) for request in judge.requests] == [1]
+    assert "networks" not in judge.requests[0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "likes", "words"), [(4, 1, "1 like and 3 passes"), (3, 2, "2 likes and 1 pass"), (1, 1, "1 like and 0")]
+)
+def test_below_two_labels_of_a_kind_it_ranks_by_likeness_and_says_so(
+    home: Install, labels: int, likes: int, words: str
+) -> None:
+    home.store.create_user(User(user_id="new", deck="fake"))
+    own = {"user_id": "new", "kind": "likeness", "labels": labels, "likes": likes}
+    home.store.put_model(version(1).model_copy(update=own))
+
+    prediction = api_predict.predict(api_of(home, Asked()), "new", PHOTO)
+
+    assert (prediction.score, prediction.verdict) == (0.982, "unsure")
+    assert prediction.reason.startswith(f"not enough yet: {words}")
+    assert prediction.reason.endswith("two of each are needed; ranked by likeness to your likes")
+
+
+def test_a_version_that_is_neither_champion_nor_a_likeness_says_nothing(home: Install) -> None:
+    home.store.create_user(User(user_id="new", deck="fake"))
+    home.store.put_model(version(1).model_copy(update={"user_id": "new"}))
+
+    with pytest.raises(ConflictError, match="two likes and two passes"):
+        api_predict.predict(api_of(home, Asked()), "new", PHOTO)
+
+
 def test_without_a_model_no_link_is_fetched(home: Install) -> None:
     with pytest.raises(ConflictError, match="two likes and two passes"):
         api_predict.predict(api_of(home, Asked()), "newcomer", PhotoByLink(url="https://x/small"))
@@ -150,6 +209,13 @@ def test_what_names_no_photo_is_refused(call: Caller, body: object) -> None:
     sent = {"body": body} if body is not None else {"raw": b"null", "headers": {"content-type": "application/json"}}
 
     assert call("POST", "/v1/predict", **sent).status == 400  # type: ignore[arg-type]
+
+
+def test_a_bad_upload_id_is_not_called_superfluous(call: Caller) -> None:
+    refused = call("POST", "/v1/predict", {"upload_id": "../ann"})
+
+    assert (refused.status, refused.body["field"]) == (400, "upload_id")
+    assert "Extra inputs" not in refused.body["detail"]
 
 
 def test_a_photo_too_large_for_a_request_is_told_of_the_upload(call: Caller) -> None:

@@ -8,13 +8,16 @@ import pytest
 
 from swipr.errors import ConflictError, NotFoundError
 from swipr.forgetting import OF_USERS
+from swipr.roles import roles_of
 from swipr.swiping import tick
 from tests.aws_rights import only_rights_of, watched
 from tests.contract.test_store_broken import OPERATIONS
 from tests.contract.test_store_deletion import fill
 from tests.contract.values import NOW, a_status, a_user, later
+from tests.install import USER
 from tests.integration.test_aws_session import AwsInstall
 from tests.moto_world import MotoWorld, moto_world
+from tests.tuned_users import CHAMPIONS, SHADOWS, Watched, run_with, serve, version
 
 #: What the program calls of the store, by the function that does; found by reading it from `bootstrap` on.
 BOTH = {
@@ -28,7 +31,8 @@ FUNCTIONS = {
         "finish_request",
     },
     "Feedback": BOTH | {
-        "set_handoff", "label_features", "put_model", "put_match", "restore_decision", "refresh_label",
+        "set_handoff", "label_features", "put_model", "put_match", "restore_decision", "refresh_label", "set_shadow",
+        "note_logits", "acted",
     },
 }  # fmt: skip
 
@@ -97,9 +101,40 @@ def test_a_session_may_do_all_it_does(aws: MotoWorld, seed: int) -> None:
     assert {"s3:PutObject", "dynamodb:ConditionCheckItem", "kms:Decrypt"} <= {action for action, _ in rights.used}
 
 
+def test_a_session_may_have_tuned_networks_read(aws: MotoWorld) -> None:
+    install = AwsInstall(Path(), 1)
+    serve(install, version(2, CHAMPIONS), version(3, SHADOWS))
+    install.tick()
+
+    with only_rights_of(install.world, "SwipeSession") as rights:
+        run_with(install, Watched(install, champions=lambda logit: logit, shadows=lambda logit: logit))
+
+    assert [place for action, place in rights.used if action == "s3:GetObject" and place.endswith("/models/*")]
+    assert install.deck.swipes() > 0
+
+
+@pytest.mark.parametrize("function", ["Api", "Feedback"])
+def test_a_label_may_be_judged_by_tuned_networks(aws: MotoWorld, function: str) -> None:
+    install = AwsInstall(Path(), 1)
+    serve(install, version(2, CHAMPIONS))
+    user = install.store.user(USER)
+    assert user is not None
+
+    with only_rights_of(install.world, function):
+        roles = roles_of(user, install.store)
+        roles.request([], install.blobs)
+
+    assert roles.networks
+
+
 @pytest.mark.parametrize("function", ["Api", "Feedback"])
 def test_deleting_all_that_is_a_user_s_is_allowed_everywhere_it_lies(aws: MotoWorld, function: str) -> None:
-    places = [*(f"{top}/ann/x" for top in OF_USERS), "handoffs/h1.json", "inbox/h1/head.bin"]
+    places = [
+        *(f"{top}/ann/x" for top in OF_USERS),
+        "handoffs/h1.json",
+        "handoffs/h1/labels.jsonl",
+        "inbox/h1-r/head.bin",
+    ]
     for key in places:
         aws.blobs.put(key, b"x")
 
@@ -109,6 +144,16 @@ def test_deleting_all_that_is_a_user_s_is_allowed_everywhere_it_lies(aws: MotoWo
 
     assert found == places
     assert aws.blobs.keys("") == []
+
+
+def test_the_api_may_read_what_it_asks_and_reports_by(aws: MotoWorld) -> None:
+    known = ("features/ann/evidence.json", "features/ann/x.bin", "labelled/ann/card/00.jpg", "sessions/ann/s.features")
+    for key in known:
+        aws.blobs.put(key, b"x")
+
+    with only_rights_of(aws, "Api"):
+        assert [aws.blobs.get(key) for key in known] == [b"x"] * 4
+        assert aws.blobs.keys("labelled/ann/card/") == [known[2]]
 
 
 def test_what_no_right_allows_is_told(aws: MotoWorld) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from swipr.aws.dynamo import DynamoStore
 from swipr.aws.tables import Tables
-from swipr.models import BlobRange, SessionReport, SwitchEvent
+from swipr.models import BlobRange, Prediction, SessionReport, SwitchEvent
 from swipr.sessions import costs
 from tests.contract.values import NOW, a_decision, a_handoff, a_session, a_status, a_user, action, later, lease_of
 from tests.moto_world import moto_world
@@ -92,6 +92,8 @@ def a_full_decision():
     return a_decision(
         CARD, name="Ann", photo_scores=scores, photos=photos, features=photos[0], backbone="ab" * 32, model_version=3,
         threshold=0.5, photos_expire_at=NOW + timedelta(days=7),
+        network_logits={"ab" * 6: 0.123456, "cd" * 6: -0.123456},
+        shadow=Prediction(version=4, score=0.123456, verdict="unsure"),
     )  # fmt: skip
 
 
@@ -134,4 +136,4 @@ def test_what_is_written_and_read_is_part_of_the_cost():
 
     more = costs.session_microusd(**quiet, actions=1) - costs.session_microusd(**quiet, actions=0)
 
-    assert more == pytest.approx(40 * 0.625 + 18 * 0.125)
+    assert more == pytest.approx(40 * 0.625 + (18 + 2) * 0.125)

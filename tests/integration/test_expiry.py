@@ -191,6 +191,18 @@ def test_objects_past_their_days_go(place):
 # --- orphans ---------------------------------------------------------------------------------------
 
 
+def test_a_file_of_a_name_that_no_object_has_goes_too(place):
+    stray = place.install.blobs._objects / "sessions" / "model (1).onnx"
+    stray.parent.mkdir(parents=True, exist_ok=True)
+    stray.write_bytes(b"x")
+    old = (place.clock.now() - PHOTO_DAYS - timedelta(days=1)).timestamp()
+    os.utime(stray, (old, old))
+
+    expire(APPLICATION, place.blobs, place.store, place.queue, place.clock.now())
+
+    assert not stray.exists()
+
+
 def test_a_session_that_was_never_recorded_leaves_nothing(place):
     place.swipe(dies_before("SqliteStore.begin_action"))
     lone = place.blobs.keys("sessions/")
@@ -247,7 +259,10 @@ def test_what_belongs_to_nobody_goes(place, key):
 def test_what_labels_lead_to_stays_and_what_they_led_to_goes(place):
     label = Label(user_id=USER, card_id="fake:1", choice="like", labelled_at=START, backbone=BACKBONE, features=b"\0\0")
     place.store.put_label(label)
-    kept = [f"features/{USER}/{BACKBONE[:12]}.bin", f"{kept_photos.card_folder(USER, 'fake:1')}00.jpg"]
+    packs = [
+        f"features/{USER}/{name}" for name in (f"{BACKBONE[:12]}.bin", f"{BACKBONE[:12]}.new.bin", "evidence.json")
+    ]
+    kept = sorted([*packs, f"{kept_photos.card_folder(USER, 'fake:1')}00.jpg"])
     gone = [f"features/{USER}/{'f' * 12}.bin", f"{kept_photos.card_folder(USER, 'fake:2')}00.jpg"]
     for key in kept + gone:
         place.put(key)

@@ -13,12 +13,12 @@ import pytest
 from swipr import kept_photos
 from swipr.errors import NotFoundError
 from swipr.forgetting import delete_everything, forget_card
-from swipr.models import ExportRequest, User
+from swipr.models import ExportRequest, Network, Prediction, User
 from swipr.takeout.exports import KEPT_FOR, PATIENCE, archive_key, export_prefix
 from swipr.takeout.writer import ExportWriter
 from tests.doubles import Clock
 from tests.moto_world import moto_world
-from tests.moving import Home, data_of, local_home, photo_of, photos_of, settle
+from tests.moving import Home, a_model, data_of, local_home, photo_of, photos_of, settle
 
 
 @pytest.fixture
@@ -283,3 +283,82 @@ def test_from_one_machine_to_aws_and_back(home: Home, empty: Home) -> None:
     assert data_of(through) == data_of(body)
     assert data_of(empty.exported()) == data_of(body)
     assert photos_of(empty.exported()) == photos_of(body)
+
+
+# --- what training made ----------------------------------------------------------------------------------------
+
+
+def trained(home: Home) -> None:
+    """A tuned version came in, became champion, and another one waits; a label was foretold by both."""
+    at = home.clock.now()
+    network = Network(key="models/ann/4.onnx", sha256="ab" * 32, size_bytes=9, size_px=96)
+    for version in (4, 5):
+        tuned = {"kind": "tuned", "network": network, "candidate": f"c-{version}", "parent": version - 1}
+        home.store.put_model(a_model("ann", version, at).model_copy(update=tuned))
+    home.store.set_champion("ann", 4, expected=2)
+    home.store.set_shadow("ann", 5, expected=None)
+    foretold = tuple(Prediction(version=version, score=0.25, verdict="pass") for version in (3, 5))
+    label = home.store.label("ann", "simulator:0")
+    assert label is not None
+    again = {"predicted": foretold, "network_logits": {"ab" * 6: 1.5}, "chosen_by": "recheck", "labelled_at": at}
+    home.store.put_label(label.model_copy(update=again))
+
+
+def test_networks_are_left_out_with_what_needs_them_and_the_archive_says_so(home: Home) -> None:
+    trained(home)
+
+    body = home.exported()
+
+    data = data_of(body)
+    assert [model["version"] for model in data["models"]] == [3, 2, 1]
+    assert (data["champion"], data["previous"], data["highest_champion"]) == (3, 2, 3)
+    assert "shadow" not in data
+    with zipfile.ZipFile(io.BytesIO(body)) as file:
+        said = file.read("README.txt").decode()
+    assert "Left out of this one: versions 4, 5." in said
+
+
+def test_what_was_foretold_and_said_before_comes_along_but_not_by_versions_left_behind(home: Home, empty: Home) -> None:
+    trained(home)
+    body = home.exported()
+
+    report = empty.imported(body, "bob")
+
+    label = empty.store.label("bob", "simulator:0")
+    assert (report.refused, label is not None) == (0, True)
+    assert label
+    assert [said.version for said in label.predicted] == [3]
+    assert [(each.choice, each.chosen_by) for each in label.earlier] == [("pass", "person")]
+    assert label.network_logits == {"ab" * 6: 1.5}
+    assert data_of(empty.exported("bob")) == data_of(body)
+
+
+def test_what_was_foretold_by_another_installs_versions_says_nothing_of_ones_own(home: Home, empty: Home) -> None:
+    trained(home)
+    body = home.exported()
+    empty.store.create_user(User(user_id="bob"))
+    empty.store.put_model(a_model("bob", 7, home.clock.now()))
+
+    empty.imported(body, "bob")
+
+    label = empty.store.label("bob", "simulator:0")
+    assert label is not None
+    assert label.predicted == ()
+    assert len(label.earlier) == 1
+
+
+def test_a_hand_off_comes_along_without_the_object_it_names(home: Home, empty: Home) -> None:
+    user = home.store.user("ann")
+    assert user is not None
+    assert user.handoff is not None
+    handed = user.handoff.model_copy(update={"dataset": "handoffs/ann/secret.npz", "photos": 6})
+    home.store.set_handoff("ann", handed, expected=user.handoff)
+    body = home.exported()
+
+    empty.imported(body, "bob")
+
+    bob = empty.store.user("bob")
+    assert bob is not None
+    assert bob.handoff is not None
+    assert (bob.handoff.dataset, bob.handoff.photos, bob.handoff.schema_version) == ("", 6, 2)
+    assert b"secret.npz" not in json.dumps(data_of(body)).encode()

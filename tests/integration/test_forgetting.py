@@ -76,6 +76,7 @@ def test_a_card_is_forgotten_everywhere_but_in_acted(home: Home) -> None:
     now = home.clock.now()
     assert receipt.removed == {
         "decisions": 1, "labels": 1, "photos": 1, "matches": 0, "kept_photos": 1, "exports": 1, "uploads": 0,
+        "training_lines": 1,
     }  # fmt: skip
     assert home.store.decision("ann", CARD, at=now) is None
     assert home.store.label("ann", CARD) is None

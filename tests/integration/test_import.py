@@ -315,6 +315,11 @@ HEAD = base64.b64encode(b"SWHEAD1\0" + bytes(200)).decode()
         (put("models", 0, "backbone", to="f" * 64), "models[0]", "not the one"),
         (put("models", 0, "version", to=10**12), "models[0]", "no export of ours"),
         (put("models", 0, "user_id", to="bob"), "models[0]", "user_id: "),
+        (put("models", 0, "kind", to="tuned"), "models[0]", "needs a tuned network"),
+        (put("models", 0, "kind", to="magic"), "models[0]", "kind: "),
+        (put("labels", 0, "earlier", to=[{"choice": "like"}]), "labels[0]", "earlier.0."),
+        (put("labels", 0, "predicted", to=[{}] * 9), "labels[0]", "predicted"),
+        (put("labels", 0, "network_logits", to={"../x": 1.0}), "labels[0]", "network_logits"),
         (put("settings", "likes_per_day", to=10**9), "settings[0]", "settings.likes_per_day: "),
         (put("settings", to={"nonsense": 1}), "settings[0]", "settings.nonsense: "),
     ],
@@ -404,3 +409,25 @@ def test_a_damaged_archive_only_fails(
     assert report.state in ("done", "failed")
     assert user is not None
     assert (user.enabled, user.acting_on, user.deck_token) == (False, None, None)
+
+
+def test_an_archive_from_before_there_were_rechecks_and_networks_is_taken_in(home: Home, body: bytes) -> None:
+    def old(data: Json) -> None:
+        for label in data["labels"]:
+            for name in ("predicted", "network_logits", "earlier"):
+                del label[name]
+        for decision in data["decisions"]:
+            for name in ("shadow", "network_logits"):
+                del decision[name]
+        for model in data["models"]:
+            for name in ("kind", "network", "candidate", "parent"):
+                del model[name]
+        del data["handoff"]["photos"]
+
+    report = home.imported(changed(body, old))
+
+    taken = data_of(home.exported())
+    assert (report.state, report.refused, taken["handoff"].pop("photos")) == ("done", 0, 0)
+    expected = data_of(body)
+    del expected["handoff"]["photos"]
+    assert taken == expected

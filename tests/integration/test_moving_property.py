@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swipr.models import Decision, Label, MatchRecord, User, UserSettings
+from swipr.models import Decision, Earlier, Label, MatchRecord, Network, Prediction, User, UserSettings
 from tests.doubles import START, Clock
 from tests.moving import BACKBONE, Home, a_model, data_of, local_home
 
@@ -16,6 +16,12 @@ SHARE = st.none() | st.floats(0, 1)
 IDS = st.text("abcXYZ019._-~é漢", min_size=1, max_size=20).map(lambda text: f"simulator:{text}")
 PAST = st.integers(1, 29 * 86_400 * 10**6).map(lambda us: START - timedelta(microseconds=us))
 
+PREDICTIONS = st.builds(
+    Prediction, version=st.integers(1, 12), score=st.floats(0, 1), verdict=st.sampled_from(["like", "pass", "unsure"])
+)
+NETWORK_LOGITS = st.dictionaries(st.text("0123456789abcdef", min_size=12, max_size=12), st.floats(-9, 9), max_size=2)
+CHOSEN_BY = st.sampled_from(["person", "diverse", "uncertain", "random", "recheck"])
+EARLIER = st.builds(Earlier, choice=st.sampled_from(["like", "pass"]), chosen_by=CHOSEN_BY, labelled_at=PAST)
 DECISIONS = st.builds(
     lambda at, sent, **values: Decision(
         user_id="ann",
@@ -41,6 +47,8 @@ DECISIONS = st.builds(
     filtered=st.booleans(),
     match_id=st.none() | TEXT,
     detail=TEXT,
+    shadow=st.none() | PREDICTIONS,
+    network_logits=NETWORK_LOGITS,
 )
 LABELS = st.builds(
     lambda numbers, **values: Label(user_id="ann", backbone=BACKBONE, features=struct.pack("<4e", *numbers), **values),
@@ -48,8 +56,11 @@ LABELS = st.builds(
     card_id=IDS,
     choice=st.sampled_from(["like", "pass"]),
     source=st.sampled_from(["correction", "taught", "asked", "upload"]),
-    chosen_by=st.sampled_from(["person", "diverse", "uncertain", "random", "recheck"]),
+    chosen_by=CHOSEN_BY,
     labelled_at=PAST,
+    predicted=st.lists(PREDICTIONS, max_size=2).map(tuple),
+    network_logits=NETWORK_LOGITS,
+    earlier=st.lists(EARLIER, max_size=3).map(tuple),
 )
 MATCHES = st.builds(
     lambda at, noted, **values: MatchRecord(
@@ -75,6 +86,9 @@ SETTINGS = st.builds(
 )
 
 
+NETWORK = Network(key="models/ann/n.onnx", sha256="ab" * 32, size_bytes=9, size_px=96)
+
+
 def fill(home: Home, draw: st.DataObject) -> None:
     home.store.create_user(User(user_id="ann", deck="simulator", settings=draw.draw(SETTINGS)))
     for label in draw.draw(st.lists(LABELS, max_size=6)):
@@ -86,8 +100,10 @@ def fill(home: Home, draw: st.DataObject) -> None:
         if match.outcome_at is not None:
             home.store.note_outcome("ann", match.match_id, match.outcome, at=match.outcome_at)
     versions = draw.draw(st.lists(st.integers(1, 9), max_size=4, unique=True))
+    tuned = draw.draw(st.sets(st.sampled_from(versions))) if versions else set()
     for version in versions:
-        home.store.put_model(a_model("ann", version, START - timedelta(days=1)))
+        kind = {"kind": "tuned", "network": NETWORK} if version in tuned else {}
+        home.store.put_model(a_model("ann", version, START - timedelta(days=1)).model_copy(update=kind))
     for version in draw.draw(st.lists(st.sampled_from(versions), max_size=3)) if versions else []:
         home.store.set_champion("ann", version, expected=home.store.user("ann").champion)  # type: ignore[union-attr]
 

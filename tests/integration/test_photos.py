@@ -55,6 +55,21 @@ def test_every_allowed_format_gives_the_same_picture(name):
     assert np.abs(pixels - expected).mean() < 6
 
 
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("side", [70, 300, 1100])
+def test_several_sizes_at_once_are_byte_for_byte_those_made_one_by_one(name, side):
+    kind, options = FORMATS[name]
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    body = saved(picture(side, side * 3 // 4), kind, **options, exif=exif)
+
+    for sizes in ((64, 64), (64, 40), (40, 64, 224), (224, 128, 16)):
+        together = photos.to_inputs(body, sizes)
+
+        assert [each.shape for each in together] == [(size, size, 3) for size in sizes]
+        assert all((photos.to_input(body, size) == each).all() for size, each in zip(sizes, together, strict=True))
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_undone(kind, orientation):

@@ -215,7 +215,7 @@ def feedback(home, judge):
 def test_corrections_of_older_decisions_teach_the_backbone_in_use(home):
     add(home, *(corrected(n, "like" if n % 2 else "pass") for n in range(4)))
 
-    model, _ = feedback(home, NewJudge(home)).refit(RefitRequest(user_id=USER))
+    model = feedback(home, NewJudge(home)).refit(RefitRequest(user_id=USER)).model
 
     assert (model.backbone, model.labels) == (NEW, 4)
 
@@ -224,7 +224,7 @@ def test_labels_that_stay_behind_do_not_bring_back_the_old_head(home):
     add(home, *(taught(str(n), "like" if n % 2 else "pass") for n in range(6)))
     home.clock.sleep(86_400 * 2)
 
-    model, _ = feedback(home, NewJudge(home)).refit(RefitRequest(user_id=USER))
+    model = feedback(home, NewJudge(home)).refit(RefitRequest(user_id=USER)).model
 
     assert model is None  # six labels of the old backbone are no reason to publish a head the judge refuses
 

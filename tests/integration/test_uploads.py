@@ -288,12 +288,15 @@ def test_an_upload_taken_twice_does_not_undo_a_later_correction(swiped: Desk) ->
         update={"choice": "like", "labelled_at": uploaded.uploaded_at + timedelta(minutes=1), "source": "correction"}
     )
     swiped.home.store.put_label(later)
+    stored = swiped.home.store.label(USER, "fake:0")
 
     swiped.take(uploaded)
     swiped.home.blobs.delete(swiped.home.blobs.keys("reports/"))  # not even when nothing is known of the first time
     swiped.take(uploaded)
 
-    assert swiped.home.store.label(USER, "fake:0") == later
+    assert stored is not None
+    assert (stored.choice, stored.labelled_at) == (later.choice, later.labelled_at)
+    assert swiped.home.store.label(USER, "fake:0") == stored
     assert swiped.whys(swiped.report(uploaded)) == {"1": "you have labelled it later; that counts"}
 
 

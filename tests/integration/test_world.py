@@ -22,6 +22,7 @@ SETTINGS = Settings(
     bucket="b",
     key_id="k",
 )
+#: All but `trainer`, of whom there is none.
 BUILDERS = ("store", "blobs", "queue", "secrets", "judge")
 
 
@@ -44,6 +45,10 @@ def test_builders_hand_out_the_parts_of_the_started_world(parts):
 
     for name in BUILDERS:
         assert getattr(world, name)(SETTINGS) is getattr(parts, name)
+
+
+def test_nobody_trains_by_itself():
+    assert world.trainer(SETTINGS) is None
 
 
 @pytest.mark.parametrize("name", BUILDERS)

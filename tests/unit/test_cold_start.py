@@ -7,7 +7,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"boto3", "botocore", "pydantic", "requests", "urllib3", "aws_lambda_powertools", "typer", "onnx", "sklearn"}
-KEPT_OUT = {"swipr.models", "swipr.settings", "swipr.judging", "swipr.ports", "swipr.learning", "PIL.ImageCms"}
+KEPT_OUT = {
+    "swipr.models",
+    "swipr.settings",
+    "swipr.judging",
+    "swipr.ports",
+    "swipr.learning.refitting",
+    "PIL.ImageCms",
+}
 
 
 def imported_by(statement):

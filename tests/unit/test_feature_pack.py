@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from swipr import feature_pack
 from swipr.errors import LabelError
-from swipr.feature_pack import Key
+from swipr.learning import feature_pack
+from swipr.learning.feature_pack import Key
 
 AT = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 ROWS = {Key("folder:ä/1", AT): b"abcd", Key("tinder:2", AT + timedelta(seconds=1)): b"efgh"}

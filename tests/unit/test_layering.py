@@ -10,8 +10,8 @@ FUNCTIONS = SWIPR.parents[2] / "functions"
 
 #: Only these may know of networks, pixels, networks of neurons or clouds.
 ADAPTERS = {
-    "backbone", "bootstrap", "fetching", "link_call", "links", "onnx_file", "photo_judge", "photos", "settings",
-    "telemetry",
+    "backbone", "bootstrap", "fetching", "link_call", "links", "networks", "onnx_file", "parity", "photo_judge",
+    "photos", "settings", "telemetry",
 }  # fmt: skip
 OUTSIDE = {
     "aws_lambda_powertools", "boto3", "botocore", "http", "onnxruntime", "os", "PIL", "requests", "socket", "sqlite3",

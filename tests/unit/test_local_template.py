@@ -47,8 +47,12 @@ def test_our_own_template_is_read():
     assert QueueTrigger("SwipeSessions", "SwipeSession", 1, 2) in application.queue_triggers
     assert application.queues["SwipeSessions"] == QueueSpec("SwipeSessions", 1800, 86_400, "SwipeSessionsDead", 3)
     assert application.tables == ("Users", "Decisions", "Acted", "Labels", "Models", "Matches", "Requests")
-    assert [(t.function, t.prefix) for t in application.blob_triggers] == [("Feedback", "labels/")]
+    assert [(t.function, t.prefix, t.suffix) for t in application.blob_triggers] == [
+        ("Feedback", "labels/", ""),
+        ("Feedback", "inbox/", "/sums.json"),
+    ]
     days = {"sessions/": 7, "labels/": 7, "uploads/": 1, "reports/": 30, "exports/": 1, "predict/": 1}
+    days |= {"inbox/": 30, "training/jobs/": 1}
     assert application.bucket.expiry == tuple(days.items())
     slowed = ("POST /v1/predict", "GET /v1/deck/check", "POST /v1/labels", "POST /v1/uploads", "POST /v1/exports")
     assert {r.key: r.scopes for r in application.routes} == {

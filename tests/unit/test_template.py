@@ -25,7 +25,9 @@ TEMPLATE = ROOT / "template.yaml"
 
 #: Read by libraries or, in the judge's case, by its own builder: see style.md "Handlers".
 NOT_SETTINGS = {"LOG_LEVEL", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
-JUDGE_ONLY = {"BACKBONE_DIR", "PHOTO_ORIGIN", "OPENBLAS_NUM_THREADS"}
+JUDGE_ONLY = {"BACKBONE_DIR", "PHOTO_ORIGIN"}
+#: Read by the arithmetic below numpy, not by Swipr.
+ARITHMETIC = {"OPENBLAS_NUM_THREADS"}
 
 
 def read(text):
@@ -242,8 +244,9 @@ def test_environment_is_the_settings(source):
     own = {n: set(f.get("Environment", {}).get("Variables", {})) for n, f in functions(source).items()}
     everything = shared.union(*own.values())
 
-    assert everything - NOT_SETTINGS - JUDGE_ONLY == {name.upper() for name in Settings.model_fields}
-    assert own["Judge"] == JUDGE_ONLY
+    assert everything - NOT_SETTINGS - JUDGE_ONLY - ARITHMETIC == {name.upper() for name in Settings.model_fields}
+    assert own["Judge"] == JUDGE_ONLY | ARITHMETIC
+    assert own["Feedback"] >= ARITHMETIC, "one BLAS thread, where heads are fitted"
     assert not any(names & JUDGE_ONLY for name, names in own.items() if name != "Judge")
 
 
@@ -265,6 +268,8 @@ def test_parameter_defaults_are_the_settings_defaults(source):
         ("DecisionDays", "decision_days"),
         ("SessionPhotoDays", "session_photo_days"),
         ("CodeVersion", "code_version"),
+        ("Trainer", "trainer"),
+        ("TrainerImage", "trainer_image"),
     ]:
         assert parameters[parameter]["Default"] == Settings.model_fields[field].default
 
@@ -330,9 +335,11 @@ def test_no_function_may_write_where_writing_triggers_it(source):
         for event in body.get("Events", {}).values()
         if event["Type"] == "S3"
         for rule in event["Properties"]["Filter"]["S3Key"]["Rules"]
+        if rule["Name"] == "prefix"
     }
 
-    assert triggering == {("Feedback", "labels/")}
+    assert triggering == {("Feedback", "labels/"), ("Feedback", "inbox/")}
+    assert {name for name, places in written(source) if "/inbox/" in places} == set()
     # the API's right to it is the one that a presigned form carries
     assert {name for name, places in written(source) if "/labels/" in places} == {"Api"}
     assert any("/sessions/" in places for _, places in written(source))  # the search finds what may be written

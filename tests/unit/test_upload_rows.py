@@ -115,3 +115,8 @@ def test_a_list_of_very_little_costs_little(piece: bytes) -> None:
 
     assert tracemalloc.get_traced_memory()[1] < 1_000_000
     tracemalloc.stop()
+
+
+def test_a_row_that_names_no_card_of_ours_is_told_what_to_write() -> None:
+    assert "with a photo, leave it out" in str(json_row({"card_id": "mine", "choice": "like", "photo": "aaaa"}).why)
+    assert '"choice": "like" or "pass"' in str(json_row("nonsense").why)

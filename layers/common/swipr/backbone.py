@@ -100,8 +100,8 @@ def load(folder: str | Path) -> Backbone:
     if sha256 != stated:
         raise ModelError(f"{CARD}: sha256 does not name this backbone")
     reference = _reference(files[REFERENCE], outputs, size_px)
-    _refuse_unsafe(files[GRAPH])
-    session = _session(files[GRAPH])
+    refuse_unsafe(files[GRAPH], GRAPH)
+    session = session_of(files[GRAPH], GRAPH)
     _refuse_undeclared(session, input_name, size_px, outputs)
     return Backbone(
         session,
@@ -157,18 +157,21 @@ def _reference(data: bytes, outputs: Sequence[Output], size_px: int) -> np.ndarr
     return reference
 
 
-def _refuse_unsafe(graph: bytes) -> None:
-    declared = onnx_file.declared(graph)
+def refuse_unsafe(graph: bytes, name: str) -> onnx_file.Declared:
+    """What the file called `name` declares. Raises ModelError for what must not get as far as a session."""
+    declared = onnx_file.declared(graph, name)
     if declared.external:
-        raise ModelError(f"{GRAPH} keeps weights in other files")
+        raise ModelError(f"{name} keeps weights in other files")
     foreign = declared.domains - {"", "ai.onnx"}
     if foreign:
-        raise ModelError(f"{GRAPH} uses operators of {', '.join(sorted(foreign))}")
+        raise ModelError(f"{name} uses operators of {', '.join(sorted(foreign))}")
     if not declared.finite:
-        raise ModelError(f"{GRAPH} holds a weight that is not finite")
+        raise ModelError(f"{name} holds a weight that is not finite")
+    return declared
 
 
-def _session(graph: bytes) -> ort.InferenceSession:
+def session_of(graph: bytes, name: str) -> ort.InferenceSession:
+    """On one thread and the CPU. Raises ModelError."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1  # one vCPU; a second thread only waits
     options.inter_op_num_threads = 1
@@ -176,7 +179,7 @@ def _session(graph: bytes) -> ort.InferenceSession:
     try:
         return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no common class of their own
-        raise ModelError(f"{GRAPH} cannot be loaded ({type(error).__name__})") from error
+        raise ModelError(f"{name} cannot be loaded ({type(error).__name__})") from error
 
 
 def _refuse_undeclared(session: ort.InferenceSession, input_name: str, size_px: int, outputs: Sequence[Output]) -> None:

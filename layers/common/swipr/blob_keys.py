@@ -19,6 +19,16 @@ def check_key(key: str) -> str:
     return key
 
 
+def check_listed(key: str) -> str:
+    """A key as a listing gave it: whoever else puts objects there may have used characters that ours do not.
+
+    Raises InputError for what could lead out of the bucket.
+    """
+    if any(part in ("", ".", "..") for part in key.split("/")):
+        raise InputError("key", "has an empty or dot part")
+    return key
+
+
 def check_prefix(prefix: str) -> str:
     """The prefix itself. Raises InputError unless some key could begin so."""
     if not _CHARACTERS.fullmatch(prefix):

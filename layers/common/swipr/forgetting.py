@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
-from swipr import kept_photos
+from swipr import dataset, kept_photos
 from swipr.blanking import blank
+from swipr.candidates import candidate, candidate_report
 from swipr.errors import ConflictError, NotFoundError
 from swipr.handoff import delete_handoffs, handoff_ids, handoff_ids_of_nobody
 from swipr.labelling import set_going
@@ -18,7 +19,7 @@ from swipr.takeout.writer import WITHDRAWN
 from swipr.uploads.report import UPLOADED, UploadReport, read_report, report_prefix, write_report
 
 #: Everything of a user lies below these as `<top>/<user>/<name>`, but for hand-offs and what answers them.
-OF_USERS = ("exports", "features", "labelled", "labels", "predict", "reports", "sessions", "uploads")
+OF_USERS = ("exports", "features", "labelled", "labels", "models", "predict", "reports", "sessions", "uploads")
 #: More versions than anybody has.
 _ALL_MODELS = 100_000
 
@@ -26,8 +27,8 @@ ACTED_STAYS = (
     "That this card was acted on stays, as a keyed hash and no more: it keeps the card from being liked a second time."
 )
 FORGOTTEN_STAYS = (
-    "That you had this card forgotten stays, as a keyed hash and no more: it keeps a match that the deck goes on "
-    "listing from being recorded again."
+    "That you had this card forgotten stays, as a keyed hash and no more: it keeps the card from being judged again, "
+    "and a match that the deck goes on listing from being recorded again."
 )
 MODEL_STAYS = (
     "A refit without this card was asked for just now. Earlier versions of the model, if they learned from it, did so "
@@ -80,6 +81,8 @@ def forget_card(
         "uploads": _forget_uploads(user_id, card_id, blobs),
     }
     label = store.delete_label(user_id, card_id)
+    _forget_answers(user_id, blobs)
+    removed["training_lines"] = _forget_lines(user_id, card_id, store, blobs)
     # A cache of the labels' features; the refit makes it anew without this one. Also where an earlier try got no
     # further than the label.
     _delete(blobs, f"features/{user_id}/")
@@ -207,6 +210,19 @@ def _forget_uploads(user_id: str, card_id: str, blobs: Blobs) -> int:
             served.add(report.key)
             _redact(user_id, card_id, report, blobs)
     return _delete_keys(blobs, [key for key in blobs.keys(f"{UPLOADED}{user_id}/") if key in served])
+
+
+def _forget_lines(user_id: str, card_id: str, store: Store, blobs: Blobs) -> int:
+    """After the label went: whoever writes a dataset looks for its labels once more when it is written."""
+    handed = handoff_ids(user_id, store.user(user_id), store.models(user_id, limit=_ALL_MODELS))
+    return dataset.forget_card(card_id, handed, blobs)
+
+
+def _forget_answers(user_id: str, blobs: Blobs) -> None:
+    """What was refused still says which cards it learned from; what was not is gone already."""
+    for report in candidate_report.newest_first(user_id, blobs, limit=_ALL_MODELS):
+        if report.state == "refused":
+            _delete(blobs, candidate.folder(report.candidate))
 
 
 def _redact(user_id: str, card_id: str, report: UploadReport, blobs: Blobs) -> None:

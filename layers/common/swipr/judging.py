@@ -23,29 +23,44 @@ class PhotoSource(TypedDict):
     data: NotRequired[str]
 
 
+class NetworkSource(TypedDict):
+    """A tuned network to run beside the backbone, by address; run only if its bytes have this hash."""
+
+    url: str
+    sha256: str
+    size_bytes: int
+    size_px: int
+
+
 class JudgeRequest(TypedDict):
     photos: list[PhotoSource]
     heads: list[str]
     """base64 of `heads.pack`; may be empty: then features and qualities only."""
+    networks: NotRequired[list[NetworkSource]]
+    """At most two."""
 
 
 class JudgedPhoto(TypedDict):
-    """`features`: base64 of float16 little-endian (dimensions,). `logits`: one per head. Or `error` alone."""
+    """`features`: base64 of float16 little-endian (dimensions,). `logits`: one per head. `network_logits`: one per
+    network, None by one that could not be run. Or `error` alone."""
 
     id: str
     features: NotRequired[str]
     logits: NotRequired[list[float]]
+    network_logits: NotRequired[list[float | None]]
     qualities: NotRequired[dict[str, float]]
     error: NotRequired[str]
 
 
 class JudgeAnswer(TypedDict):
-    """`photos` in the order asked. `backbone`: its sha256. `ms`: milliseconds spent, `photos` decoded and run."""
+    """`photos` in the order asked. `backbone`: its sha256. `ms`: milliseconds spent, `photos` decoded and run.
+    `network_errors`: one per network, empty for one that ran: in plain words why it was refused."""
 
     backbone: str
     dimensions: int
     photos: list[JudgedPhoto]
     ms: float
+    network_errors: NotRequired[list[str]]
 
 
 class Judge(Protocol):
@@ -73,6 +88,11 @@ class Ruling(NamedTuple):
     reason: str
 
 
+def blended(head_logit: float, network_logit: float, share: float) -> float:
+    """One photo's logit of a tuned version; `share` is the network's."""
+    return (1 - share) * head_logit + share * network_logit
+
+
 def card_logit(logits: Sequence[float], rule: CardRule) -> float:
     """Pool a card's photo logits: `mean`; `any` (the best photo decides); `best_weighted` (k-th best counts 1/k)."""
     if rule == "mean":
@@ -94,9 +114,13 @@ def rule_on_card(head: Head, logits: Sequence[float | None], rule: CardRule) -> 
         raise ModelError("none of the card's photos could be judged")
     score = head.score(card_logit(known, rule))
     photo_scores = tuple(None if logit is None else round(head.score(logit), 4) for logit in logits)
-    line = f"{head.threshold:.2f}"
+    verdict, line = verdict_on(score, head), f"{head.threshold:.2f}"
+    sides = {"unsure": "is too close to", "like": "is on or above", "pass": "is below"}
+    return Ruling(verdict, score, photo_scores, f"score {score:.2f} {sides[verdict]} your line {line}")
+
+
+def verdict_on(score: float, head: Head) -> Verdict:
+    """What a head says of a card with this score."""
     if head.unsure_low <= score <= head.unsure_high and head.unsure_low < head.unsure_high:
-        return Ruling("unsure", score, photo_scores, f"score {score:.2f} is too close to your line {line}")
-    if score >= head.threshold:
-        return Ruling("like", score, photo_scores, f"score {score:.2f} is on or above your line {line}")
-    return Ruling("pass", score, photo_scores, f"score {score:.2f} is below your line {line}")
+        return "unsure"
+    return "like" if score >= head.threshold else "pass"

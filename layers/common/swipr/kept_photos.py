@@ -25,6 +25,11 @@ def keys(blobs: Blobs, user_id: str, card_id: str) -> Sequence[str]:
     return [key for key in blobs.keys(card_folder(user_id, card_id)) if key.endswith(tuple(CONTENT_TYPES))]
 
 
+def all_keys(blobs: Blobs, user_id: str) -> Sequence[str]:
+    """Where all of the user's kept photos lie, by card and in order, asked for at once."""
+    return [key for key in blobs.keys(prefix(user_id)) if key.endswith(tuple(CONTENT_TYPES))]
+
+
 def forget(blobs: Blobs, user_id: str, card_id: str) -> None:
     blobs.delete(blobs.keys(card_folder(user_id, card_id)))
 

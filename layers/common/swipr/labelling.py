@@ -12,9 +12,11 @@ from pydantic import Discriminator, Field, Tag
 from swipr import kept_photos
 from swipr.api.ids import missing
 from swipr.errors import InputError, NotFoundError
-from swipr.judging import PHOTOS_PER_CALL, Judge, PhotoSource
-from swipr.models import CardId, Choice, Label, RefitRequest, Value
+from swipr.judging import PHOTOS_PER_CALL, Judge, JudgedPhoto, PhotoSource
+from swipr.models import CardId, Choice, Label, RefitRequest, User, Value
 from swipr.ports import Blobs, Queue, Store
+from swipr.predicted import Before, Verdicts, by_decision, by_photos
+from swipr.roles import Said, ask_or_see, roles_if_whole
 from swipr.sessions.photos import mean_row
 
 
@@ -40,6 +42,15 @@ OneOrMany = Annotated[Annotated[NewLabel, Tag("one")] | Annotated[NewLabels, Tag
 
 
 @dataclass(frozen=True)
+class _Seen:
+    """Of the photos that came with a label."""
+
+    backbone: str
+    features: bytes
+    said: Said
+
+
+@dataclass(frozen=True)
 class Labelling:
     store: Store
     blobs: Blobs
@@ -52,13 +63,18 @@ class Labelling:
 
         Raises InputError naming the label that cannot be learned from, NotFoundError naming the one of no known card.
         """
-        embedded = self._embed(new.labels)
-        labels = [self._label(user_id, number, label, embedded) for number, label in enumerate(new.labels)]
         user = self.store.user(user_id)
+        embedded = self._embed(new.labels, user)
+        verdicts = Verdicts(user_id, self.store)
+        labels = [
+            self._label(user_id, number, label, embedded.get(number), verdicts)
+            for number, label in enumerate(new.labels)
+        ]
         keeps_photos = user is not None and user.settings.keep_photos
         for label, sent in zip(labels, new.labels, strict=True):
-            if self.store.put_label(label) and keeps_photos:
-                kept_photos.keep(self.blobs, user_id, label.card_id, self._photos(user_id, label.card_id, sent))
+            photos = self._photos(user_id, label.card_id, sent) if keeps_photos else []
+            if self.store.put_label(label) and photos:  # a card asked about again may show those kept before
+                kept_photos.keep(self.blobs, user_id, label.card_id, photos)
         set_going(user_id, self.store, self.queue, at=self.now())
         return labels
 
@@ -71,13 +87,15 @@ class Labelling:
         set_going(user_id, self.store, self.queue, at=self.now())
         return label
 
-    def _label(self, user_id: str, number: int, new: NewLabel, embedded: dict[int, tuple[str, bytes]]) -> Label:
-        if new.photos:
-            backbone, features = embedded[number]
+    def _label(self, user_id: str, number: int, new: NewLabel, seen: _Seen | None, verdicts: Verdicts) -> Label:
+        at = self.now()
+        if seen is not None:
             digest = hashlib.sha256("\n".join(new.photos).encode()).hexdigest()
             card_id, source = new.card_id or f"upload:{digest[:32]}", new.source or "taught"
+            backbone, features = seen.backbone, seen.features
+            before = by_photos(seen.said, features, self.store.label(user_id, card_id))
         else:
-            card_id, backbone, features = self._of_decision(user_id, number, new)
+            card_id, backbone, features, before = self._of_decision(user_id, number, new, at, verdicts)
             source = new.source or "correction"
         return Label(
             user_id=user_id,
@@ -85,9 +103,11 @@ class Labelling:
             choice=new.choice,
             source=source,
             chosen_by=new.chosen_by,
-            labelled_at=self.now(),
+            labelled_at=at,
             backbone=backbone,
             features=features,
+            predicted=before.predicted,
+            network_logits=before.network_logits,
         )
 
     def _photos(self, user_id: str, card_id: str, sent: NewLabel) -> list[bytes]:
@@ -102,12 +122,16 @@ class Labelling:
         except NotFoundError:
             return []
 
-    def _of_decision(self, user_id: str, number: int, new: NewLabel) -> tuple[str, str, bytes]:
+    def _of_decision(
+        self, user_id: str, number: int, new: NewLabel, now: datetime, verdicts: Verdicts
+    ) -> tuple[str, str, bytes, Before]:
         field = f"labels[{number}].card_id"
         if new.card_id is None:
             raise InputError(field, "name a card that was decided, or send its photos")
-        now = self.now()
-        decision = self.store.decision(user_id, new.card_id, at=now)
+        stored, decision = self.store.label(user_id, new.card_id), self.store.decision(user_id, new.card_id, at=now)
+        if stored is not None and (new.chosen_by == "recheck" or decision is None or not decision.shows_photos(now)):
+            # What was said of it before its first label stays what it was.
+            return stored.card_id, stored.backbone, stored.features, Before(stored.predicted, stored.network_logits)
         if decision is None:
             raise NotFoundError(str(missing("card_id")), field)
         if decision.features is None or decision.backbone is None:
@@ -115,13 +139,14 @@ class Labelling:
         expired = InputError(field, "what was seen of it has expired; send its photos")
         if not decision.shows_photos(now):
             raise expired
+        before = by_decision(decision, stored, labelled_at=now, verdict=verdicts)
         try:
-            return new.card_id, decision.backbone, self.blobs.get_range(decision.features)
+            return new.card_id, decision.backbone, self.blobs.get_range(decision.features), before
         except NotFoundError:
             raise expired from None
 
-    def _embed(self, labels: Sequence[NewLabel]) -> dict[int, tuple[str, bytes]]:
-        """Backbone and mean features of each label that brings photos, by its place."""
+    def _embed(self, labels: Sequence[NewLabel], user: User | None) -> dict[int, _Seen]:
+        """What is seen of each label that brings photos, and said of it, by its place."""
         sources = [
             PhotoSource(id=f"labels[{number}].photos[{place}]", data=photo)
             for number, label in enumerate(labels)
@@ -131,16 +156,24 @@ class Labelling:
             check_base64(source["id"], source["data"])
         if not sources:
             return {}
-        rows: dict[int, list[bytes]] = {}
+        roles, rule = roles_if_whole(user, self.store), user.settings.card_rule if user else "mean"
+        judged: dict[int, list[JudgedPhoto]] = {}
         for start in range(0, len(sources), PHOTOS_PER_CALL):
             chunk = sources[start : start + PHOTOS_PER_CALL]
-            answer = self.judge({"photos": chunk, "heads": []})
+            answer, roles = ask_or_see(self.judge, chunk, roles, self.blobs)
             for source, photo in zip(chunk, answer["photos"], strict=True):
                 if "error" in photo:
                     raise InputError(source["id"], photo["error"])
                 number = int(source["id"].split("]")[0].removeprefix("labels["))
-                rows.setdefault(number, []).append(base64.b64decode(photo["features"]))
-        return {number: (answer["backbone"], mean_row(own)) for number, own in rows.items()}
+                judged.setdefault(number, []).append(photo)
+        return {
+            number: _Seen(
+                answer["backbone"],
+                mean_row([base64.b64decode(photo["features"]) for photo in own]),
+                roles.say(own, rule),
+            )
+            for number, own in judged.items()
+        }
 
 
 def set_going(user_id: str, store: Store, queue: Queue, *, at: datetime) -> None:

@@ -1,10 +1,8 @@
 """How good scores are: from left-out scores only, never from what was learned on."""
 
-import math
-
 import numpy as np
 
-Z_95 = 1.96  # standard deviations of a two-sided 95 % interval
+from swipr.intervals import auc_interval
 
 
 def measure(scores: np.ndarray, liked: np.ndarray, said: np.ndarray, *, ranking: np.ndarray) -> dict[str, float]:
@@ -14,11 +12,11 @@ def measure(scores: np.ndarray, liked: np.ndarray, said: np.ndarray, *, ranking:
     """
     hits = int((said & liked).sum())
     area = auc(ranking, liked)
-    margin = Z_95 * _auc_error(area, int(liked.sum()), int((~liked).sum()))
+    low, high = auc_interval(area, int(liked.sum()), int((~liked).sum()))
     return {
         "auc": area,
-        "auc_low": max(0.0, area - margin),
-        "auc_high": min(1.0, area + margin),
+        "auc_low": low,
+        "auc_high": high,
         "accuracy": float((said == liked).mean()),
         "precision": hits / max(1, int(said.sum())),
         "recall": hits / max(1, int(liked.sum())),
@@ -57,12 +55,3 @@ def curve(scores: np.ndarray, liked: np.ndarray) -> tuple[np.ndarray, np.ndarray
     said = len(scores) - np.searchsorted(np.sort(scores), lines)
     hits = int(liked.sum()) - np.searchsorted(np.sort(scores[liked]), lines)
     return lines, hits / np.maximum(said, 1), hits / max(1, int(liked.sum()))
-
-
-def _auc_error(area: float, likes: int, passes: int) -> float:
-    """Standard error after Hanley and McNeil, Radiology 1982."""
-    if not likes or not passes:
-        return 0.5
-    one, two = area / (2 - area), 2 * area**2 / (1 + area)
-    variance = area * (1 - area) + (likes - 1) * (one - area**2) + (passes - 1) * (two - area**2)
-    return math.sqrt(max(0.0, variance) / (likes * passes))

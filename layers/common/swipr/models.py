@@ -324,7 +324,7 @@ class SessionReport(Value):
 class Handoff(Value):
     """A request to train on one version of a user's labels; `labels_hash` names it, `split_seed` splits it by card."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2
     handoff_id: str
     user_id: UserId
     labels_hash: str
@@ -337,8 +337,12 @@ class Handoff(Value):
     base_backbone: str
     """sha256 of the backbone that head is for."""
     code: str
+    dataset: str = ""
+    """Key of the labels with their features and where their kept photos lie; see `dataset`."""
+    photos: int = 0
+    """How many of the labels have kept photos: without any, only a head can be trained."""
     wanted: tuple[str, ...]
-    """Keys of the objects that answer it."""
+    """Names of the objects that answer it, each below `inbox/<handoff_id>-<run>/`."""
     created_at: AwareDatetime
     deadline_at: AwareDatetime
 
@@ -383,6 +387,8 @@ class User(Value):
     previous: int | None = None
     highest_champion: int = 0
     """The highest version that ever was champion: none up to it is promoted again but by the user."""
+    shadow: int | None = None
+    """A trained version that is asked beside the champion and only watched, until the gate promotes or retires it."""
     handoff: Handoff | None = None
     """The last one."""
     recent_sessions: tuple[SessionReport, ...] = ()
@@ -443,6 +449,18 @@ class BlobRange(Value):
     last: int = Field(ge=0)
 
 
+class Prediction(Value):
+    """What one version of the model said of a card before the user's own word on it was known."""
+
+    version: int
+    score: float
+    verdict: Verdict
+
+
+#: Raw logits of tuned networks, mean over a card's photos, by the first 12 characters of the network's sha256.
+NetworkLogits = dict[str, float]
+
+
 class Decision(Value):
     """A recorded verdict: what was seen, by which model, why, and what the deck answered."""
 
@@ -458,6 +476,9 @@ class Decision(Value):
     threshold: float | None = None
     model_version: int | None = None
     backbone: str | None = None
+    shadow: Prediction | None = None
+    """What the version that waits behind the gate said at the same moment."""
+    network_logits: NetworkLogits = Field(default_factory=dict)
     photos: tuple[BlobRange, ...] = ()
     features: BlobRange | None = None
     """Float16 little-endian mean of the photos' features, one row."""
@@ -520,6 +541,14 @@ class EarlierRequest(Value):
     answer: StoredAnswer | None = None
 
 
+class Earlier(Value):
+    """A label of a card that its user has given anew since."""
+
+    choice: Choice
+    chosen_by: str
+    labelled_at: AwareDatetime
+
+
 class Label(Value):
     """A person's own judgement of a card."""
 
@@ -534,13 +563,46 @@ class Label(Value):
     """sha256 of the backbone that made `features`."""
     features: bytes = Field(default=b"", repr=False)
     """Float16 little-endian, one row: the mean of the card's photos' features."""
+    predicted: tuple[Prediction, ...] = ()
+    """What was said of the card before this label was known: first by the version in charge, then by the shadow."""
+    network_logits: NetworkLogits = Field(default_factory=dict)
+    """By networks that have not learned from this very label."""
+    earlier: tuple[Earlier, ...] = ()
+    """Newest first; 5 are kept."""
+
+
+class Network(Value):
+    """A tuned network beside the shared backbone; its one output `logit` is blended with the head's."""
+
+    key: str
+    sha256: str
+    size_bytes: int = Field(ge=1)
+    size_px: int = Field(ge=16, le=1024)
+    share: float = Field(default=0.5, gt=0, le=1)
+    """Of the network in the blend of logits; 1 leaves the frozen part out."""
+
+    @property
+    def short(self) -> str:
+        """As `NetworkLogits` names it."""
+        return self.sha256[:12]
 
 
 class ModelVersion(Value):
-    """One trained head. `head` is the binary of `heads`; `sha256` is of those bytes."""
+    """One trained version. `head` is the binary of `heads`; `sha256` is of those bytes.
+
+    `head`: over the shared backbone. `tuned`: blended with a network of its own; slope, intercept and lines of its head
+    are for the blend. `likeness`: below two labels of a kind; it ranks by likeness to the likes and never decides.
+    """
 
     user_id: UserId
     version: int = Field(ge=1)
+    kind: Literal["head", "tuned", "likeness"] = "head"
+    network: Network | None = None
+    """Of a `tuned` one."""
+    candidate: str | None = None
+    """The folder of the inbox that it came in by; None if it was fitted here."""
+    parent: int | None = None
+    """The version that was to be beaten, of a candidate; that it goes on from, of a refit."""
     head: bytes = Field(repr=False)
     sha256: str
     backbone: str

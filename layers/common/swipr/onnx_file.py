@@ -12,32 +12,40 @@ import numpy as np
 from swipr.errors import ModelError
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_FLOAT = 1  # TensorProto.DataType
+_FLOATS = {1: "<f4", 10: "<f2", 11: "<f8"}  # TensorProto.DataType, as raw data has it
 _MAX_DEPTH = 8  # graphs within nodes within graphs
 
 
 class Declared(NamedTuple):
-    """`domains` of the operators used; `external`: weights lie outside; `finite`: every float weight is."""
+    """`domains` of the operators used; `external`: weights lie outside; `finite`: every float weight is.
+
+    `opset`: of the standard operators, 0 if it states none. `nested`: graphs within nodes, so it may loop.
+    """
 
     domains: frozenset[str]
     external: bool
     finite: bool
+    opset: int = 0
+    nested: bool = False
 
 
-def declared(model: bytes) -> Declared:
-    """Raises ModelError for bytes that are not an ONNX model."""
-    found = _Found()
+def declared(model: bytes, name: str = "the backbone") -> Declared:
+    """Raises ModelError for bytes that are not an ONNX model; `name` is what it calls them."""
+    found = _Found(name)
     try:
         _model(memoryview(model), found)
     except (IndexError, ValueError) as error:
-        raise ModelError("the backbone is not an ONNX file") from error
+        raise ModelError(f"{name} is not an ONNX file") from error
     if not found.graphs:
-        raise ModelError("the backbone is not an ONNX file")
-    return Declared(frozenset(found.domains), found.external, found.finite)
+        raise ModelError(f"{name} is not an ONNX file")
+    return Declared(frozenset(found.domains), found.external, found.finite, found.opset, found.nested)
 
 
 class _Found:
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.opset = 0
+        self.nested = False
         self.domains: set[str] = set()
         self.external = False
         self.finite = True
@@ -85,14 +93,27 @@ def _model(data: memoryview, found: _Found) -> None:
         if field == 7:
             _graph(body, found, 0)
         elif field == 8:  # opset_import
-            found.domains.update(str(text, "utf-8") for number, _, text in _fields(body) if number == 1)
+            _opset(body, found)
         elif field in (20, 25):  # training_info, functions
-            raise ModelError("the backbone holds training information or functions of its own")
+            raise ModelError(f"{found.name} holds training information or functions of its own")
+
+
+def _opset(data: memoryview, found: _Found) -> None:
+    domain, version = "", 0
+    for field, value, body in _fields(data):
+        if field == 1:
+            domain = str(body, "utf-8")
+        elif field == 2:
+            version = value
+    found.domains.add(domain)
+    if domain in ("", "ai.onnx"):
+        found.opset = max(found.opset, version)
 
 
 def _graph(data: memoryview, found: _Found, depth: int) -> None:
     if depth > _MAX_DEPTH:
         raise ValueError("graphs too deep")
+    found.nested |= depth > 0
     found.graphs += 1
     for field, _, body in _fields(data):
         if field == 1:
@@ -100,7 +121,7 @@ def _graph(data: memoryview, found: _Found, depth: int) -> None:
         elif field == 5:
             _tensor(body, found)
         elif field == 15:  # sparse_initializer
-            raise ModelError("the backbone holds sparse weights")
+            raise ModelError(f"{found.name} holds sparse weights")
 
 
 def _node(data: memoryview, found: _Found, depth: int) -> None:
@@ -118,15 +139,19 @@ def _attribute(data: memoryview, found: _Found, depth: int) -> None:
         elif field in (6, 11):
             _graph(body, found, depth + 1)
         elif field in (22, 23):
-            raise ModelError("the backbone holds sparse weights")
+            raise ModelError(f"{found.name} holds sparse weights")
 
 
 def _tensor(data: memoryview, found: _Found) -> None:
-    kind = 0
+    kind, bodies = 0, []
     for field, value, body in _fields(data):
         if field == 2:
             kind = value
         elif field == 13 or (field == 14 and value == 1):
             found.external = True
-        elif field in (4, 9) and kind == _FLOAT and len(body) % 4 == 0:
-            found.finite &= bool(np.isfinite(np.frombuffer(body, "<f4")).all())
+        elif field in (4, 9):  # float_data, raw_data
+            bodies.append(body)
+    layout = _FLOATS.get(kind)
+    for body in bodies:
+        if layout is not None and len(body) % np.dtype(layout).itemsize == 0:
+            found.finite &= bool(np.isfinite(np.frombuffer(body, layout)).all())

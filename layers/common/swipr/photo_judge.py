@@ -1,4 +1,4 @@
-"""The judge's inside: photos and heads in; features, qualities and one logit per head and photo out.
+"""The judge's inside: photos, heads and tuned networks in; features, qualities and logits per photo out.
 
 Imports no pydantic, settings or SDK: what is imported here is most of the judge's cold start.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 import numpy as np
 
 from swipr import backbone as backbones
-from swipr import fetching, heads, photos
+from swipr import fetching, heads, networks, photos
 from swipr.backbone import Backbone
 from swipr.errors import InputError, ModelError, PhotoError
 
@@ -24,9 +24,10 @@ MAX_HEADS = 16
 
 
 class _Pixels(NamedTuple):
+    """`by_size`: uint8 (size_px, size_px, 3), by size_px."""
+
     place: int
-    pixels: np.ndarray
-    """uint8 (size_px, size_px, 3)."""
+    by_size: dict[int, np.ndarray]
 
 
 class PhotoJudge:
@@ -36,14 +37,18 @@ class PhotoJudge:
         self._backbone = backbone
         self._deadline_s = deadline_s
         self._origin = photo_origin.rstrip("/")
+        self._networks = networks.Networks(self._origin, deadline_s=deadline_s)
 
     def __call__(self, request: "JudgeRequest") -> "JudgeAnswer":
-        """Judge every photo; one that fails is an `error` in its place.
+        """Judge every photo; one that fails is an `error` in its place, a network that fails one in its own.
 
         Raises InputError naming the field of a malformed request, ModelError naming a head that does not fit.
         """
         sources = _photos(request)
         weights, biases = self._heads(request)
+        wanted = networks.wanted(request.get("networks", []))
+        beside = networks.Beside(self._networks.load(wanted))
+        sizes_px = [self._backbone.size_px, *sorted(beside.sizes_px - {self._backbone.size_px})]
         judged: list[JudgedPhoto] = [{"id": source["id"], "error": "not judged"} for source in sources]
         clock = _Clock()
         batch: list[_Pixels] = []
@@ -52,31 +57,42 @@ class PhotoJudge:
                 try:
                     if body is None:
                         raise PhotoError(error)
-                    batch.append(_Pixels(place, photos.to_input(body, self._backbone.size_px)))
+                    pixels = photos.to_inputs(body, sizes_px)
+                    batch.append(_Pixels(place, dict(zip(sizes_px, pixels, strict=True))))
                 except PhotoError as problem:
                     judged[place] = {"id": sources[place]["id"], "error": str(problem)}
                 if len(batch) == backbones.BATCH:
-                    self._judge(batch, weights, biases, judged)
+                    self._judge(batch, weights, biases, beside, judged)
                     batch = []
         with clock:
-            self._judge(batch, weights, biases, judged)
-        return {
+            self._judge(batch, weights, biases, beside, judged)
+        answer: JudgeAnswer = {
             "backbone": self._backbone.sha256,
             "dimensions": self._backbone.dimensions,
             "photos": judged,
             "ms": round(clock.busy_ms, 3),
         }
+        if wanted:
+            answer["network_errors"] = beside.errors
+        return answer
 
     def _judge(
-        self, batch: Sequence[_Pixels], weights: np.ndarray, biases: np.ndarray, judged: "list[JudgedPhoto]"
+        self,
+        batch: Sequence[_Pixels],
+        weights: np.ndarray,
+        biases: np.ndarray,
+        beside: networks.Beside,
+        judged: "list[JudgedPhoto]",
     ) -> None:
         if not batch:
             return
-        rows = self._backbone.features(np.stack([one.pixels for one in batch])).astype("<f2")
+        by_size = {size_px: np.stack([one.by_size[size_px] for one in batch]) for size_px in batch[0].by_size}
+        rows = self._backbone.features(by_size[self._backbone.size_px]).astype("<f2")
         # from the rounded features, so that learning and serving see the same numbers
         with np.errstate(invalid="ignore"):
             logits = rows.astype(np.float64) @ weights.T + biases
-        for one, row, row_logits in zip(batch, rows, logits, strict=True):
+        network_logits = beside.logits(by_size, len(batch))
+        for one, row, row_logits, row_beside in zip(batch, rows, logits, network_logits, strict=True):
             photo_id = judged[one.place]["id"]
             if not np.isfinite(row).all():
                 judged[one.place] = {"id": photo_id, "error": "the backbone gave a number that is not finite"}
@@ -85,8 +101,10 @@ class PhotoJudge:
                 "id": photo_id,
                 "features": base64.b64encode(row.tobytes()).decode(),
                 "logits": [float(logit) for logit in row_logits],
-                "qualities": photos.qualities(one.pixels),
+                "qualities": photos.qualities(one.by_size[self._backbone.size_px]),
             }
+            if row_beside:
+                judged[one.place]["network_logits"] = row_beside
 
     def _heads(self, request: "JudgeRequest") -> tuple[np.ndarray, np.ndarray]:
         """float64 (heads, dimensions) and (heads,)."""

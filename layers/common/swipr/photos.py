@@ -3,7 +3,7 @@
 import io
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -38,7 +38,31 @@ def to_input(photo: bytes, size_px: int) -> np.ndarray:
     filter; scaling lives in the graph. Of an animation the first frame counts.
     Raises PhotoError if the bytes are not a readable JPEG, PNG or WebP within the pixel ceilings.
     """
+    return to_inputs(photo, (size_px,))[0]
+
+
+def to_inputs(photo: bytes, sizes_px: Sequence[int]) -> list[np.ndarray]:
+    """`to_input` for each of at least one size, byte for byte; decoded once where the sizes allow it.
+
+    A JPEG is decoded already shrunk, by how much depends on the size: where that differs it is decoded anew.
+    Raises PhotoError as `to_input` does.
+    """
     with _decoding(), _opened(photo) as image:
+        image.draft("RGB", (sizes_px[0], sizes_px[0]))
+        image.load()
+        made = {size_px: _other_draft(photo, image, size_px) for size_px in sizes_px[1:]}
+        return [_squash(image, size_px) if (other := made.get(size_px)) is None else other for size_px in sizes_px]
+
+
+def _other_draft(photo: bytes, decoded: Image.Image, size_px: int) -> np.ndarray | None:
+    """None if for this size it would be decoded just as it was."""
+    if not isinstance(decoded, JpegImageFile):
+        return None
+    with _opened(photo) as image:
+        image.draft("RGB", (size_px, size_px))
+        if image.size == decoded.size:
+            return None
+        image.load()
         return _squash(image, size_px)
 
 
@@ -134,8 +158,7 @@ def _webp_size(photo: bytes) -> tuple[int, int]:
 
 
 def _squash(image: Image.Image, size_px: int) -> np.ndarray:
-    image.draft("RGB", (size_px, size_px))
-    image.load()
+    """Of a decoded image."""
     orientation = _orientation(image)
     small = _rgb(_eight_bit(image), (size_px, size_px))
     if orientation in _TURN:

@@ -123,8 +123,11 @@ class Store(Protocol):
     def set_champion(self, user_id: str, version: int, *, expected: int | None) -> bool:
         """Point at another model version if the pointer still is `expected`; the old one becomes previous.
 
-        Raises `highest_champion` to the version, if it is higher.
+        Raises `highest_champion` to the version, if it is higher. The shadow that becomes champion is shadow no more.
         """
+
+    def set_shadow(self, user_id: str, version: int | None, *, expected: int | None) -> bool:
+        """Let another version (or none) wait behind the gate, if the one that waits still is `expected`."""
 
     def set_handoff(self, user_id: str, handoff: Handoff, *, expected: Handoff | None) -> bool:
         """Remember what was handed over last, if that still is `expected`."""
@@ -274,13 +277,17 @@ class Store(Protocol):
 
     # labels
     def put_label(self, label: Label) -> bool:
-        """Store the label, replacing an earlier one of the card; the card leaves `held`, `User.labels` counts it.
+        """Store the label, replacing one of the card before it, which goes into `earlier` unless it is this very one;
+        the card leaves `held`, `User.labels` counts it.
 
         False, and nothing changed, if the stored one is newer. Raises NotFoundError for an unknown user.
         """
 
     def refresh_label(self, label: Label) -> bool:
         """Replace the backbone and features of this very label; False, and nothing changed, if it is not stored."""
+
+    def note_logits(self, user_id: str, card_id: str, logits: Mapping[str, float], *, labelled_at: datetime) -> bool:
+        """Add to a label's `network_logits`; False, and nothing changed, unless the label of that time is stored."""
 
     def delete_label(self, user_id: str, card_id: str) -> Label | None:
         """Remove and return the label; `User.labels` counts it no more."""
@@ -332,7 +339,7 @@ class Blobs(Protocol):
         """In ascending order."""
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Absent ones are fine."""
+        """Absent ones are fine. A listed key may have any characters: somebody else may put objects there."""
 
     def presign_get(self, key: str, *, expires_s: int) -> str:
         """An address that serves the object, ranges too, to whoever holds it."""
@@ -353,6 +360,13 @@ class Queue(Protocol):
 
     def ask_export(self, request: ExportRequest) -> None:
         """To the same queue as refits."""
+
+
+class Trainer(Protocol):
+    """Who is told of a hand-off at once; whoever can read the objects may answer it, too."""
+
+    def start(self, handoff: Handoff) -> str | None:
+        """Ask for training, in plain words what was set going; None where nobody trains by itself. Idempotent."""
 
 
 class Secrets(Protocol):

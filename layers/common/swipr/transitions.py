@@ -13,7 +13,9 @@ from swipr.models import (
     Action,
     Decision,
     DueUser,
+    Earlier,
     InFlight,
+    Label,
     Lease,
     MatchRecord,
     SessionReport,
@@ -29,6 +31,7 @@ from swipr.ports import Begun, LeaseRefusal
 
 SESSIONS_KEPT = 8
 SWITCHES_KEPT = 20
+EARLIER_KEPT = 5
 #: After so many tries that the deck did not take, a card is left alone.
 TRIES_MOST = 3
 
@@ -79,8 +82,13 @@ def without_deck_token(user: User) -> User:
 
 
 def with_champion(user: User, version: int) -> User:
-    highest = max(user.highest_champion, version)
-    return user.model_copy(update={"champion": version, "previous": user.champion, "highest_champion": highest})
+    roles = {
+        "champion": version,
+        "previous": user.champion,
+        "highest_champion": max(user.highest_champion, version),
+        "shadow": None if user.shadow == version else user.shadow,
+    }
+    return user.model_copy(update=roles)
 
 
 # --- the schedule ---------------------------------------------------------------------------------------
@@ -352,6 +360,24 @@ def labelled(user: User, card_id: str, *, anew: bool) -> User:
 
 def without_label(user: User) -> User:
     return user.model_copy(update={"labels": max(0, user.labels - 1)})
+
+
+def succeeding(label: Label, stored: Label | None) -> Label:
+    """The label with what its user said of the card before; the same one, delivered again, is no second word."""
+    if stored is None:
+        return label
+    if (stored.labelled_at, stored.choice) == (label.labelled_at, label.choice):
+        noted = stored.network_logits | label.network_logits
+        return label.model_copy(update={"earlier": stored.earlier, "network_logits": noted})
+    before = Earlier(choice=stored.choice, chosen_by=stored.chosen_by, labelled_at=stored.labelled_at)
+    return label.model_copy(update={"earlier": (before, *stored.earlier)[:EARLIER_KEPT]})
+
+
+def with_logits(label: Label | None, logits: Mapping[str, float], *, labelled_at: datetime) -> Label | None:
+    """None unless it is the label of that time."""
+    if label is None or label.labelled_at != labelled_at:
+        return None
+    return label.model_copy(update={"network_logits": label.network_logits | dict(logits)})
 
 
 # --- matches ---------------------------------------------------------------------------------------------

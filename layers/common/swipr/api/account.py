@@ -10,7 +10,7 @@ from swipr.api.parts import Api
 from swipr.api.shown import model_view
 from swipr.api.views import BudgetView, StatusView, SwitchState, SwitchView
 from swipr.errors import InputError
-from swipr.models import Status, User, UserSettings, Value
+from swipr.models import RefitRequest, Status, User, UserSettings, Value
 from swipr.sessions.session import STOPPING_S
 from swipr.swiping import budget_day, likes_left
 
@@ -149,4 +149,10 @@ def save_settings(api: Api, user_id: str, wanted: UserSettings, revision: int | 
         api.store.wake(user_id, at=api.now())
     if not saved.settings.keep_photos:
         kept_photos.forget_all(api.blobs, user_id)
+    if _wish(saved.settings) != _wish(user.settings):  # the line is drawn anew
+        api.queue.ask_refit(RefitRequest(user_id=user_id))
     return saved.settings, saved.settings_revision
+
+
+def _wish(settings: UserSettings) -> tuple[str, float]:
+    return settings.wish, settings.precision_at_least

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from swipr import kept_photos
 from swipr.api.cursors import Place
 from swipr.api.ids import missing
 from swipr.api.paging import PageQuery, YesOrNo
@@ -12,7 +13,7 @@ from swipr.api.parts import Api
 from swipr.api.shown import decision_view
 from swipr.api.views_cards import DecisionPage, DecisionView
 from swipr.errors import NotFoundError
-from swipr.models import Decision, State, Verdict
+from swipr.models import BlobRange, Decision, State, Verdict
 from swipr.sessions.photos import content_type_of
 
 #: A filter that little fits is looked for in so many of the store's pages at a time; then the client asks on.
@@ -90,14 +91,20 @@ def decided(api: Api, user_id: str, card_id: str) -> Decision:
 
 
 def photo(api: Api, user_id: str, card_id: str, number: int) -> tuple[bytes, str]:
-    """A decided card's photo and its content type. Raises NotFoundError."""
+    """A card's photo and its content type: as it was decided, else as it was kept of a label. Raises NotFoundError."""
     now = api.now()
     decision = api.store.decision(user_id, card_id, at=now)
-    photos: Sequence[object] = decision.photos if decision is not None and decision.shows_photos(now) else ()
-    if decision is None or not 0 <= number < len(photos):
-        raise missing("number")
+    photos: Sequence[BlobRange] = decision.photos if decision is not None and decision.shows_photos(now) else ()
     try:
-        body = api.blobs.get_range(decision.photos[number])
+        body = api.blobs.get_range(photos[number]) if number < len(photos) else _kept(api, user_id, card_id, number)
     except NotFoundError:  # its words name the object
         raise missing("number") from None
     return body, content_type_of(body)
+
+
+def _kept(api: Api, user_id: str, card_id: str, number: int) -> bytes:
+    """Raises NotFoundError."""
+    keys = kept_photos.keys(api.blobs, user_id, card_id)
+    if number >= len(keys):
+        raise missing("number")
+    return api.blobs.get(keys[number])

@@ -2,17 +2,18 @@
 
 import base64
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from swipr.api.ids import GivenId, missing
 from swipr.api.parts import Api
 from swipr.api.views_cards import Prediction, UploadForm
 from swipr.errors import ConflictError, InputError, ModelError, NotFoundError
 from swipr.heads import unpack
-from swipr.judging import OTHER_BACKBONE, JudgedPhoto, PhotoSource, backbone_of, rule_on_card
+from swipr.judging import OTHER_BACKBONE, JudgedPhoto, PhotoSource, backbone_of
 from swipr.models import ModelVersion, Value
+from swipr.roles import Roles, roles_of
 from swipr.sessions.photos import content_type_of
 from swipr.uploads.report import new_upload_id
 
@@ -33,7 +34,13 @@ class PhotoByUpload(Value):
     """Of `POST /v1/predict/uploads`."""
 
 
-PhotoElsewhere = PhotoByLink | PhotoByUpload
+def _by(sent: Any) -> str:
+    return "upload" if isinstance(sent, PhotoByUpload) or (isinstance(sent, dict) and "upload_id" in sent) else "link"
+
+
+PhotoElsewhere = Annotated[
+    Annotated[PhotoByLink, Tag("link")] | Annotated[PhotoByUpload, Tag("upload")], Discriminator(_by)
+]
 
 
 def open_upload(api: Api, user_id: str) -> UploadForm:
@@ -48,8 +55,11 @@ def open_upload(api: Api, user_id: str) -> UploadForm:
 
 
 def predict(api: Api, user_id: str, photo: bytes | PhotoElsewhere) -> Prediction:
-    """Judge one photo. Raises ConflictError when there is no model yet, InputError, NotFoundError."""
-    model = _champion(api, user_id)
+    """Judge one photo; by likeness to the likes below two labels of a kind.
+
+    Raises ConflictError when there is no model yet, InputError, NotFoundError, ModelError.
+    """
+    model = _model(api, user_id)
     if isinstance(photo, PhotoByUpload):
         return _of_upload(api, user_id, photo.upload_id, model)
     body = photo if isinstance(photo, bytes) else api.fetch_link(photo.url)
@@ -63,7 +73,7 @@ def predict(api: Api, user_id: str, photo: bytes | PhotoElsewhere) -> Prediction
         api.blobs.delete([key])
 
 
-def _of_upload(api: Api, user_id: str, upload_id: str, model: ModelVersion) -> Prediction:
+def _of_upload(api: Api, user_id: str, upload_id: str, model: Roles) -> Prediction:
     """The photo goes once it is judged, or cannot be; it stays for another try when the judge failed."""
     key = _key(user_id, upload_id)
     try:
@@ -83,43 +93,59 @@ def _key(user_id: str, upload_id: str) -> str:
     return f"predict/{user_id}/{upload_id}"
 
 
-def _champion(api: Api, user_id: str) -> ModelVersion:
+def _model(api: Api, user_id: str) -> Roles:
+    """The version in charge; before there is any, the newest one that ranks by likeness."""
     user = api.user(user_id)
-    model = api.store.model(user_id, user.champion) if user.champion is not None else None
-    if model is None:
+    if user.champion is not None:
+        return roles_of(user, api.store).without_shadow()
+    newest = next(iter(api.store.models(user_id, limit=1)), None)
+    if newest is None or newest.kind != "likeness":
         raise ConflictError("no model of your taste yet: give at least two likes and two passes")
-    return model
+    return Roles(newest)
 
 
-def _inline(api: Api, user_id: str, body: bytes, model: ModelVersion) -> Prediction:
+def _inline(api: Api, user_id: str, body: bytes, model: Roles) -> Prediction:
     return _judge(api, user_id, PhotoSource(id="photo", data=base64.b64encode(body).decode()), model)
 
 
-def _stored(api: Api, user_id: str, key: str, size: int, model: ModelVersion) -> Prediction:
+def _stored(api: Api, user_id: str, key: str, size: int, model: Roles) -> Prediction:
     url = api.blobs.presign_get(key, expires_s=ADDRESS_EXPIRES_S)
     return _judge(api, user_id, PhotoSource(id="photo", url=url, first=0, last=size - 1), model)
 
 
-def _judge(api: Api, user_id: str, source: PhotoSource, model: ModelVersion) -> Prediction:
-    head = unpack(model.head)
-    judged = _asked(api, source, model)
+def _judge(api: Api, user_id: str, source: PhotoSource, roles: Roles) -> Prediction:
+    judged = _asked(api, source, roles)
     if "error" in judged:
         raise InputError("photo", judged["error"])
-    ruling = rule_on_card(head, judged["logits"], api.user(user_id).settings.card_rule)
+    model, ruling = roles.champion, roles.say([judged], api.user(user_id).settings.card_rule).ruling
+    if model is None or ruling is None:
+        raise ModelError("the judge said nothing of the photo")
+    by_likeness = model.kind == "likeness"
     return Prediction(
         score=round(ruling.score, 4),
-        verdict=ruling.verdict,
-        reason=ruling.reason,
-        threshold=head.threshold,
+        verdict="unsure" if by_likeness else ruling.verdict,
+        reason=_not_enough(model) if by_likeness else ruling.reason,
+        threshold=unpack(model.head).threshold,
         model_version=model.version,
         qualities=dict(judged.get("qualities", {})),
     )
 
 
-def _asked(api: Api, source: PhotoSource, model: ModelVersion) -> JudgedPhoto:
+def _not_enough(model: ModelVersion) -> str:
+    given = f"{_count(model.likes, 'like')} and {_count(model.labels - model.likes, 'pass', 'passes')}"
+    return f"not enough yet: {given}, two of each are needed; ranked by likeness to your likes"
+
+
+def _count(number: int, one: str, many: str = "likes") -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def _asked(api: Api, source: PhotoSource, roles: Roles) -> JudgedPhoto:
     try:
-        return api.judge({"photos": [source], "heads": [base64.b64encode(model.head).decode()]})["photos"][0]
+        answer = api.judge(roles.request([source], api.blobs))
+        roles.refuse_half(answer)
     except ModelError as error:
-        if backbone_of(api.judge) != model.backbone:
+        if roles.champion and backbone_of(api.judge) != roles.champion.backbone:
             raise ConflictError(OTHER_BACKBONE) from error
         raise
+    return answer["photos"][0]

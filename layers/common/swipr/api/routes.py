@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from swipr import forgetting, report
-from swipr.api import account, decisions, deck, labels, matches, models, openapi, predict
+from swipr import forgetting
+from swipr.api import account, decisions, deck, labels, matches, models, openapi, predict, questions
 from swipr.api.operations import Asked, Image, Operation, Plain, Result, Tagged
 from swipr.api.paging import PageQuery
 from swipr.api.parts import Api
@@ -16,6 +16,7 @@ from swipr.api.views_cards import (
     CardsToLabel,
     DecisionPage,
     DecisionView,
+    DoubtfulLabels,
     LabelPage,
     LabelView,
     MatchPage,
@@ -31,7 +32,8 @@ from swipr.errors import InputError
 from swipr.forgetting import Receipt
 from swipr.labelling import OneOrMany
 from swipr.models import DeckHealth, UserSettings
-from swipr.report import Report
+from swipr.reporting import report
+from swipr.reporting.report import Report
 from swipr.takeout.exports import ExportDesk, ExportState
 
 
@@ -63,7 +65,7 @@ def _open_upload(api: Api, asked: Asked) -> Result:
 
 def _report(api: Api, asked: Asked) -> Result:
     api.user(asked.user_id)
-    return report.report_of(asked.user_id, store=api.store, at=api.now())
+    return report.report_of(asked.user_id, store=api.store, blobs=api.blobs, at=api.now())
 
 
 def _exports(api: Api) -> ExportDesk:
@@ -178,8 +180,13 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "nextToLabel", "GET", "/v1/labels/next", "Which cards to ask about next, and why these",
-        lambda api, asked: labels.to_ask(api, asked.user_id, asked.query), CardsToLabel,
-        query=labels.NextQuery,
+        lambda api, asked: questions.to_ask(api, asked.user_id, asked.query), CardsToLabel,
+        query=questions.NextQuery,
+    ),
+    Operation(
+        "listDoubtful", "GET", "/v1/labels/doubtful", "Labels that may be wrong, worst first: did you mean this?",
+        lambda api, asked: questions.doubtful(api, asked.user_id, asked.query), DoubtfulLabels,
+        query=questions.DoubtfulQuery,
     ),
     Operation(
         "addLabels", "POST", "/v1/labels", "One label or up to 100, of decided cards or of photos sent along",

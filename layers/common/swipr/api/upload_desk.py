@@ -78,7 +78,8 @@ class UploadDesk:
     def newest(self, user_id: str) -> UploadList:
         """Newest first, without their rows."""
         prefix = report_prefix(user_id)
-        ids = [key.removeprefix(prefix).removesuffix(".json") for key in self.blobs.keys(prefix)]
+        names = (key.removeprefix(prefix).removesuffix(".json") for key in self.blobs.keys(prefix))
+        ids = [name for name in names if "/" not in name]  # below lies what became of other things
         found = (read_report(self.blobs, user_id, upload_id) for upload_id in sorted(ids, reverse=True)[:LISTED])
         newest = sorted((report for report in found if report), key=lambda report: report.at, reverse=True)
         shown = (_as_it_is(report, self.now()).model_dump(exclude={"version", "tries", "rows"}) for report in newest)

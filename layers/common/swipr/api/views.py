@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, ConfigDict
 
+from swipr.candidates.candidate_report import CandidateState
 from swipr.models import SessionReport, Status, SwitchEvent, Value
 
 
@@ -40,10 +41,22 @@ class BudgetView(View):
     time_zone: str
 
 
+Role = Literal["champion", "previous", "shadow"]
+
+
 class ModelView(View):
-    """`metrics` are of cards the model had not seen; `role` in which it serves, if in any."""
+    """`metrics` are of cards the model had not seen; `role` in which it serves, if in any; a `shadow` is only watched.
+
+    `network`: the first characters of the tuned network's sha256, `share` its part of the blend. `candidate`: the
+    folder of the inbox that it came in by. `parent`: the version it goes on from.
+    """
 
     version: int
+    kind: Literal["head", "tuned", "likeness"]
+    network: str | None
+    share: float | None
+    candidate: str | None
+    parent: int | None
     sha256: str
     backbone: str
     labels: int
@@ -53,13 +66,36 @@ class ModelView(View):
     metrics: dict[str, float]
     code: str
     created_at: AwareDatetime
-    role: Literal["champion", "previous"] | None
+    role: Role | None
+
+
+class CandidateView(View):
+    """What became of a model that training sent in: `reason` in plain words, and the next step if it was refused."""
+
+    candidate: str
+    handoff_id: str
+    state: CandidateState
+    reason: str
+    version: int | None
+    at: AwareDatetime
+
+
+class GateView(View):
+    """How far the version that waits is: `pairs` labels given since that both versions had answered before."""
+
+    version: int
+    against: int | None
+    pairs: int
+    needed: int
+    text: str
 
 
 class ModelList(View):
-    """Newest first."""
+    """Newest first. `gate` while a version waits."""
 
     models: tuple[ModelView, ...]
+    candidates: tuple[CandidateView, ...]
+    gate: GateView | None
 
 
 class StatusView(View):

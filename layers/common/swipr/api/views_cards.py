@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from swipr.api.views import View
-from swipr.models import Action, Choice, State, Verdict
+from swipr.models import Action, Choice, Earlier, State, Verdict
 from swipr.uploads.report import ReportRow
 
 
@@ -45,11 +45,14 @@ class DecisionPage(View):
 
 
 class LabelView(View):
+    """`earlier`: what the user said of the card before, newest first."""
+
     card_id: str
     choice: Choice
     source: Literal["correction", "taught", "asked", "upload"]
     chosen_by: str
     labelled_at: AwareDatetime
+    earlier: tuple[Earlier, ...]
 
 
 class LabelPage(View):
@@ -68,7 +71,7 @@ class RemovedLabel(View):
 
 
 class CardToLabel(View):
-    """A decided card to ask about, and why it: send `chosen_by` back with its label."""
+    """A card to ask about, and why it: send `chosen_by` back with its label. Of a `recheck` no score is told."""
 
     card_id: str
     name: str
@@ -77,12 +80,38 @@ class CardToLabel(View):
     threshold: float | None
     held: bool
     """Swiping waits for this answer."""
-    chosen_by: Literal["uncertain", "random"]
+    chosen_by: Literal["diverse", "uncertain", "random", "recheck"]
     why: str
 
 
 class CardsToLabel(View):
     cards: tuple[CardToLabel, ...]
+
+
+class DoubtfulLabel(View):
+    """A label that a model which had not seen it contradicts. `loss`: its log loss, nats. `photos`: that can be seen.
+
+    The same choice again, with `chosen_by` recheck, confirms it.
+    """
+
+    card_id: str
+    choice: Choice
+    chosen_by: str
+    labelled_at: AwareDatetime
+    score: float
+    loss: float
+    said: Choice
+    text: str
+    photos: int
+
+
+class DoubtfulLabels(View):
+    """Worst first; `n` of them in all. `version`: of the model whose left-out scores these are."""
+
+    labels: tuple[DoubtfulLabel, ...]
+    n: int
+    version: int | None
+    text: str
 
 
 class UploadForm(View):

@@ -10,7 +10,7 @@ from swipr.settings import Settings
 
 if TYPE_CHECKING:
     from swipr.judging import Judge
-    from swipr.ports import Blobs, Queue, Secrets, Store
+    from swipr.ports import Blobs, Queue, Secrets, Store, Trainer
 
 
 def store(settings: Settings) -> "Store":
@@ -55,3 +55,19 @@ def judge(settings: Settings) -> "Judge":
     from swipr.aws.lambda_judge import LambdaJudge
 
     return LambdaJudge(clients.judge(settings.judge_wait_s), settings.judge_function)
+
+
+def trainer(settings: Settings) -> "Trainer | None":
+    if settings.trainer != "sagemaker":
+        return None
+    from swipr.aws import clients
+    from swipr.aws.sagemaker import SageMakerTrainer
+
+    return SageMakerTrainer(
+        clients.sagemaker(settings.aws_wait_s),
+        bucket=settings.bucket,
+        role=settings.trainer_role,
+        image=settings.trainer_image,
+        instance=settings.trainer_instance,
+        jobs=settings.trainer_jobs,
+    )

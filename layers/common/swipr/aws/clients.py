@@ -29,6 +29,10 @@ def kms(wait_s: float = READ_S) -> Any:
     return boto3.client("kms", config=_config(min(READ_S, wait_s)))
 
 
+def sagemaker(wait_s: float = READ_S) -> Any:
+    return boto3.client("sagemaker", config=_config(min(READ_S, wait_s)))
+
+
 def s3(wait_s: float = OBJECT_READ_S) -> Any:
     """Addresses name the bucket as host, and its region: the one origin that the judge fetches from."""
     addresses = {"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}

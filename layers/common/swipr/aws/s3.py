@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 from swipr.aws.errors import AwsError, call, read_body
-from swipr.blob_keys import check_key, check_prefix
+from swipr.blob_keys import check_key, check_listed, check_prefix
 from swipr.errors import InputError, NotFoundError
 from swipr.models import BlobRange
 
@@ -48,7 +48,7 @@ class S3Blobs:
             arguments["ContinuationToken"] = page["NextContinuationToken"]
 
     def delete(self, keys: Iterable[str]) -> None:
-        left = iter(dict.fromkeys([check_key(key) for key in keys]))
+        left = iter(dict.fromkeys([check_listed(key) for key in keys]))
         while batch := list(islice(left, _DELETES)):
             self._delete(batch)
 

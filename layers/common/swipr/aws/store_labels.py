@@ -1,6 +1,7 @@
 """Labels in DynamoDB; their features are items of their own, so that a list of labels does not read them."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from swipr import transitions
 from swipr.aws import bulk, items
@@ -21,7 +22,8 @@ class Labels(Part):
             if before and before.labelled_at > label.labelled_at:
                 return False, {}
             counted = user_change(user, transitions.labelled(user, label.card_id, anew=before is None), keys[0])
-            return True, {**counted, keys[1]: items.label_item(label), keys[2]: items.features_item(label)}
+            put = items.label_item(transitions.succeeding(label, before))
+            return True, {**counted, keys[1]: put, keys[2]: items.features_item(label)}
 
         return self._atomic.change(keys, decide)
 
@@ -36,6 +38,15 @@ class Labels(Part):
             return True, {keys[0]: items.label_item(fresh), keys[1]: items.features_item(label)}
 
         return self._atomic.change(keys, decide)
+
+    def note_logits(self, user_id: str, card_id: str, logits: Mapping[str, float], *, labelled_at: datetime) -> bool:
+        key = self._label(user_id, card_id)[0]
+
+        def decide(item: Item | None) -> tuple[bool, Changes]:
+            label = transitions.with_logits(items.label_of(item), logits, labelled_at=labelled_at)
+            return label is not None, {key: items.label_item(label)} if label else {}
+
+        return self._atomic.change((key,), decide)
 
     def delete_label(self, user_id: str, card_id: str) -> Label | None:
         keys = self._user(user_id), *self._label(user_id, card_id)

@@ -91,6 +91,11 @@ class Users(Part):
             user_id, lambda user: transitions.with_champion(user, version) if user.champion == expected else None
         )
 
+    def set_shadow(self, user_id: str, version: int | None, *, expected: int | None) -> bool:
+        return self._change_user_if(
+            user_id, lambda user: user.model_copy(update={"shadow": version}) if user.shadow == expected else None
+        )
+
     def set_handoff(self, user_id: str, handoff: Handoff, *, expected: Handoff | None) -> bool:
         return self._change_user_if(
             user_id, lambda user: user.model_copy(update={"handoff": handoff}) if user.handoff == expected else None

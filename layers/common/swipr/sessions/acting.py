@@ -8,6 +8,7 @@ from swipr.models import Action, Answer, Card, Decision, User
 from swipr.ports import Begun
 from swipr.sessions import endings
 from swipr.sessions.endings import Ending
+from swipr.sessions.forgotten import blank_seen, forgotten, take_away_if_forgotten
 from swipr.sessions.matching import keep_new_match
 from swipr.sessions.planning import planned_anew
 from swipr.sessions.plans import Plan
@@ -116,6 +117,10 @@ class Acting:
 
     def _attempt(self, plan: Plan, action: Action) -> Answer | Ending | Begun:
         """The deck's answer; or nothing was sent: an Ending, or why only this action did not begin."""
+        if forgotten([plan.card.card_id], self._turn.user_id, self._turn.parts):
+            if plan.judged is not None:
+                blank_seen(plan.judged, self._turn.parts)
+            return Begun.ACTED
         at = self._turn.parts.now()
         decision = self._turn.decision(plan, "pending")
         begun = self._begin(decision, action, at)
@@ -165,6 +170,7 @@ class Acting:
         self._turn.settle(card.card_id, answer, fence=self._turn.lease.fence, not_taken=not_taken)
         if answer.state == "sent" and answer.match_id is not None:
             keep_new_match(decision, action, answer.match_id, self._turn.parts)
+        take_away_if_forgotten(card.card_id, self._turn.user_id, self._turn.parts)
         return answer
 
     def _call(self, card: Card, action: Action) -> Answer:

@@ -27,17 +27,34 @@ READS_PER_ACTION = 18
 WRITES_PER_SESSION = 28
 #: The user's record before each of those, at the start, and for matches (2 each); the rest for the newest decisions.
 READS_PER_SESSION = 20
-#: Acted, decision and label of a card.
-READS_PER_CARD = 3
+#: Acted twice (was it swiped, was it forgotten), decision and label of a card, and Acted once more after writing.
+READS_PER_CARD = 5
+#: Whether the card was forgotten, before it is begun and after it is settled.
+MARKS_PER_ACTION = 2
+#: A version of up to 11 kB.
+READS_PER_SHADOW = 3
 
 
 def session_microusd(
-    *, session_s: float, judge_ms: float, judge_calls: int, photos: int, cards: int, actions: int
+    *,
+    session_s: float,
+    judge_ms: float,
+    judge_calls: int,
+    photos: int,
+    cards: int,
+    actions: int,
+    networks: int = 0,
+    shadows: int = 0,
 ) -> float:
-    """Session and judge time, requests, table reads and writes, the photos' object and its ranges, the queue."""
+    """Session and judge time, requests, table reads and writes, the photos' object and its ranges, the queue.
+
+    Each of the `networks` the judge was given is counted as read, though it keeps some.
+    """
     compute = LAMBDA_USD_PER_GB_S * (SESSION_GB * session_s + JUDGE_GB * judge_ms / 1000)
     requests = LAMBDA_USD_PER_REQUEST * (1 + judge_calls)
     tables = DYNAMO_USD_PER_WRITE * (WRITES_PER_SESSION + WRITES_PER_ACTION * actions)
-    tables += DYNAMO_USD_PER_READ * (READS_PER_SESSION + READS_PER_CARD * cards + READS_PER_ACTION * actions)
-    objects = (S3_USD_PER_PUT * 2 if photos else 0.0) + S3_USD_PER_GET * photos
+    reads = READS_PER_SESSION + READS_PER_CARD * cards + READS_PER_SHADOW * shadows
+    reads += (READS_PER_ACTION + MARKS_PER_ACTION) * actions
+    tables += DYNAMO_USD_PER_READ * reads
+    objects = (S3_USD_PER_PUT * 2 if photos else 0.0) + S3_USD_PER_GET * (photos + networks)
     return 1e6 * (compute + requests + tables + objects + SQS_USD_PER_REQUEST * 3)

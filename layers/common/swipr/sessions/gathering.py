@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from swipr.models import Card, Label, User
+from swipr.roles import Roles
 from swipr.sessions.endings import Ending, cards_wait
 from swipr.sessions.judged_cards import JudgedCard, judge_cards
 from swipr.sessions.photos import session_prefix
@@ -77,7 +78,7 @@ def _see(cards: Sequence[Card], user: User, deck: Deck, turn: Turn, result: Plan
         deck.photo,
         judge=turn.parts.judge,
         blobs=turn.parts.blobs,
-        model=None,
+        roles=Roles(),
         rule=user.settings.card_rule,
         key=f"{session_prefix(user.user_id)}{turn.name}",
     )

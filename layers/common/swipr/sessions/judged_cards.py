@@ -3,11 +3,11 @@
 import base64
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from swipr.errors import ModelError, PhotoError, PhotoGoneError
-from swipr.heads import Head, unpack
+from swipr.heads import unpack
 from swipr.judging import (
     OTHER_BACKBONE,
     PHOTOS_PER_CALL,
@@ -18,10 +18,10 @@ from swipr.judging import (
     PhotoSource,
     Ruling,
     backbone_of,
-    rule_on_card,
 )
-from swipr.models import BlobRange, Card, ModelVersion, Photo
+from swipr.models import BlobRange, Card, ModelVersion, NetworkLogits, Photo, Prediction
 from swipr.ports import Blobs
+from swipr.roles import Roles, ask
 from swipr.sessions.photos import join_rows, mean_row, zip_photos
 
 #: Waiting costs more than computing: fetch many at once.
@@ -46,6 +46,8 @@ class JudgedCard:
     ruling: Ruling | None
     photos: tuple[BlobRange, ...]
     features: BlobRange | None
+    shadow: Prediction | None = None
+    network_logits: NetworkLogits = field(default_factory=dict)
 
     @property
     def threshold(self) -> float | None:
@@ -66,6 +68,8 @@ class JudgedCards:
     photo_errors: int = 0
     judge_ms: float = 0.0
     judge_calls: int = 0
+    networks: int = 0
+    """Addresses of tuned networks that the judge was given, all calls together."""
 
 
 def judge_cards(
@@ -74,13 +78,14 @@ def judge_cards(
     *,
     judge: Judge,
     blobs: Blobs,
-    model: ModelVersion | None,
+    roles: Roles,
     rule: CardRule,
     key: str,
 ) -> JudgedCards:
-    """Judge the cards with the model, or only see them; `key` names the kept objects `<key>.zip` and `<key>.features`.
+    """Judge the cards, or only see them; `key` names the kept objects `<key>.zip` and `<key>.features`.
 
-    Raises ModelError if the judge cannot answer or has another backbone than the model.
+    What is wrong with the shadow costs its word. Raises ModelError if the judge cannot answer, has another backbone
+    than the champion, or cannot run the champion's own network.
     """
     fetched = _fetch_all(cards, fetch)
     missing = sum(len(card.photos) for card in cards) - sum(len(photos) for _, photos in fetched)
@@ -89,10 +94,10 @@ def judge_cards(
     body, parts = zip_photos(f"{key}.zip", [photo for _, photos in fetched for photo in photos])
     if parts:
         blobs.put(f"{key}.zip", body, content_type="application/zip")
-    answers = _judge_parts(parts, f"{key}.zip", judge, blobs, model)
+    answers = _judge_parts(parts, f"{key}.zip", judge, blobs, roles)
     judged_photos = [photo for answer in answers for photo in answer["photos"]]
-    judged = list(_rule(fetched, parts, judged_photos, model, rule))
-    backbone = next((answer["backbone"] for answer in answers), model.backbone if model else None)
+    judged = list(_rule(fetched, parts, judged_photos, roles, rule))
+    backbone = next((answer["backbone"] for answer in answers), roles.champion.backbone if roles.champion else None)
     rows = {card.card.card_id: row for card, row in judged if row}
     placed: dict[str, BlobRange] = {}
     if rows:
@@ -104,6 +109,7 @@ def judge_cards(
         photo_errors=missing + sum("error" in photo for photo in judged_photos),
         judge_ms=sum(answer["ms"] for answer in answers),
         judge_calls=len(answers),
+        networks=sum(len(answer.get("network_errors", [])) for answer in answers),
     )
 
 
@@ -155,27 +161,25 @@ def _outcome(future: Future[bytes]) -> bytes | PhotoError:
         return error
 
 
-def _judge_parts(
-    parts: Sequence[BlobRange], key: str, judge: Judge, blobs: Blobs, model: ModelVersion | None
-) -> list[JudgeAnswer]:
+def _judge_parts(parts: Sequence[BlobRange], key: str, judge: Judge, blobs: Blobs, roles: Roles) -> list[JudgeAnswer]:
     url = blobs.presign_get(key, expires_s=ADDRESS_EXPIRES_S)
-    heads = [base64.b64encode(model.head).decode()] if model else []
     sources = [
         PhotoSource(id=str(number), url=url, first=part.first, last=part.last) for number, part in enumerate(parts)
     ]
-    answers = []
+    answers, champion = [], roles.champion
     for start in range(0, len(sources), PHOTOS_PER_CALL):
         chunk = sources[start : start + PHOTOS_PER_CALL]
         try:
-            answer = judge({"photos": chunk, "heads": heads})
+            answer, roles = ask(judge, chunk, roles, blobs)
         except ModelError as error:
-            if model and backbone_of(judge) != model.backbone:
+            if champion and backbone_of(judge) != champion.backbone:
                 raise ModelError(OTHER_BACKBONE) from error
             raise
-        if model and answer["backbone"] != model.backbone:
+        if champion and answer["backbone"] != champion.backbone:
             raise ModelError(OTHER_BACKBONE)
         if [photo["id"] for photo in answer["photos"]] != [source["id"] for source in chunk]:
             raise ModelError("the judge answered for other photos than it was asked about")
+        roles.refuse_half(answer)
         answers.append(answer)
     if len({answer["backbone"] for answer in answers}) > 1:
         raise ModelError("the judge changed its backbone meanwhile")
@@ -186,22 +190,18 @@ def _rule(
     fetched: Sequence[tuple[Card, list[bytes]]],
     parts: Sequence[BlobRange],
     judged_photos: Sequence[JudgedPhoto],
-    model: ModelVersion | None,
+    roles: Roles,
     rule: CardRule,
 ) -> Iterator[tuple[JudgedCard, bytes]]:
     """Each card with its mean row of features (empty if none of its photos could be read)."""
-    head = unpack(model.head) if model else None
     start = 0
     for card, photos in fetched:
         own = slice(start, start + len(photos))
         start += len(photos)
         answers = judged_photos[own]
-        ruling = _ruling(head, answers, rule) if head else None
+        said = roles.say(answers, rule)
+        judged = JudgedCard(
+            card, roles.champion, None, said.ruling, tuple(parts[own]), None, said.shadow, said.network_logits
+        )
         rows = [base64.b64decode(photo["features"]) for photo in answers if "features" in photo]
-        yield JudgedCard(card, model, None, ruling, tuple(parts[own]), None), mean_row(rows) if rows else b""
-
-
-def _ruling(head: Head, photos: Sequence[JudgedPhoto], rule: CardRule) -> Ruling | None:
-    """None if none of the photos could be read."""
-    logits = [photo["logits"][0] if "logits" in photo else None for photo in photos]
-    return rule_on_card(head, logits, rule) if any(logit is not None for logit in logits) else None
+        yield judged, mean_row(rows) if rows else b""

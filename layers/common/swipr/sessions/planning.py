@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from swipr.errors import ModelError
 from swipr.judging import Judge
 from swipr.models import Card, Decision, Label, User, Verdict, is_final
 from swipr.ports import Blobs, Secrets, Store
+from swipr.roles import roles_of
+from swipr.sessions.forgotten import take_away
 from swipr.sessions.judged_cards import JudgedCard, judge_cards
 from swipr.sessions.photos import session_prefix
 from swipr.sessions.plans import NOT_READABLE, NOT_TAUGHT, OWN_ANSWER, Plan, Plans, filtered
@@ -66,14 +67,21 @@ def plan_cards(offered: Sequence[Card], user: User, deck: Deck, parts: Parts, *,
 
 
 def not_acted_on(cards: Sequence[Card], user: User, parts: Parts) -> list[Card]:
-    """The cards that no action has been begun or settled for, in their order."""
-    acted = parts.store.acted(user.user_id, [parts.acted_key(user.user_id, card.card_id) for card in cards])
-    states = [acted.get(parts.acted_key(user.user_id, card.card_id)) for card in cards]
-    return [
-        card
-        for card, state in zip(cards, states, strict=True)
-        if state != "pending" and (state is None or not is_final(state))
-    ]
+    """The cards that no action has been begun or settled for, and that were not forgotten, in their order.
+
+    What an interrupted session wrote of a forgotten one is taken away.
+    """
+    keys = {card.card_id: parts.acted_key(user.user_id, card.card_id) for card in cards}
+    marks = {card.card_id: parts.forgotten_key(user.user_id, card.card_id) for card in cards}
+    acted = parts.store.acted(user.user_id, [*keys.values(), *marks.values()])
+    left = []
+    for card in cards:
+        state = acted.get(keys[card.card_id])
+        if marks[card.card_id] in acted:
+            take_away(card.card_id, user.user_id, parts)
+        elif state != "pending" and (state is None or not is_final(state)):
+            left.append(card)
+    return left
 
 
 @dataclass(frozen=True)
@@ -129,19 +137,17 @@ def planned_anew(plan: Plan, user: User, deck: Deck, store: Store) -> Plan | Non
 def _judge(cards: Sequence[Card], user: User, deck: Deck, parts: Parts, name: str, result: Plans) -> dict[str, Plan]:
     if not cards:
         return {}
-    model = parts.store.model(user.user_id, user.champion) if user.champion is not None else None
-    if model is None:
-        raise ModelError(f"model version {user.champion} is missing")
+    roles = roles_of(user, parts.store)
     judged = judge_cards(
         cards,
         deck.photo,
         judge=parts.judge,
         blobs=parts.blobs,
-        model=model,
+        roles=roles,
         rule=user.settings.card_rule,
         key=f"{session_prefix(user.user_id)}{name}",
     )
-    result.count(judged)
+    result.count(judged, shadows=roles.shadow is not None)
     return {card.card.card_id: _by_policy(card, user, deck) for card in judged.cards}
 
 

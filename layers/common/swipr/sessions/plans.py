@@ -44,11 +44,15 @@ class Plans:
     photo_errors: int = 0
     judge_ms: float = 0.0
     judge_calls: int = 0
+    networks: int = 0
+    shadows: int = 0
+    """Versions that were read and asked beside the one in charge."""
 
-    def count(self, judged: JudgedCards) -> None:
+    def count(self, judged: JudgedCards, *, shadows: int = 0) -> None:
         """Take over what judging took."""
         self.photos, self.photo_errors = judged.photos, judged.photo_errors
         self.judge_ms, self.judge_calls = judged.judge_ms, judged.judge_calls
+        self.networks, self.shadows = judged.networks, shadows
 
 
 def filtered(card: Card, rule: str) -> Plan:
@@ -88,7 +92,8 @@ def decision_of(
 def _seen(plan: Plan) -> dict[str, object]:
     if plan.earlier is not None:
         kept = (
-            "score", "photo_scores", "threshold", "model_version", "backbone", "photos", "features", "photos_expire_at",
+            "score", "photo_scores", "threshold", "model_version", "backbone", "shadow", "network_logits", "photos",
+            "features", "photos_expire_at",
         )  # fmt: skip
         return {name: getattr(plan.earlier, name) for name in kept}
     judged = plan.judged
@@ -100,6 +105,8 @@ def _seen(plan: Plan) -> dict[str, object]:
         "threshold": judged.threshold,
         "model_version": judged.model.version if judged.model else None,
         "backbone": judged.backbone,
+        "shadow": judged.shadow,
+        "network_logits": judged.network_logits,
     }
     if judged.ruling is not None:
         seen |= {"score": round(judged.ruling.score, 6), "photo_scores": judged.ruling.photo_scores}

@@ -16,12 +16,16 @@ class Tally:
         self.counts: Counter[str] = Counter()
         self.judge_ms = 0.0
         self.judge_calls = 0
+        self.networks = 0
+        self.shadows = 0
         self.actions = 0
 
     def planned(self, plans: Plans) -> None:
         self.counts.update(cards=plans.new, photos=plans.photos, photo_errors=plans.photo_errors)
         self.judge_ms += plans.judge_ms
         self.judge_calls += plans.judge_calls
+        self.networks += plans.networks
+        self.shadows += plans.shadows
 
     def recorded(self, plan: Plan) -> None:
         """A plan carried out, or recorded where nothing is acted on."""
@@ -61,6 +65,8 @@ class Tally:
             photos=self.counts["photos"],
             cards=self.counts["cards"],
             actions=self.actions,
+            networks=self.networks,
+            shadows=self.shadows,
         )
         return SessionReport(
             session_id=session_id,

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Literal
 
 from swipr.models import Answer, Decision, Lease, State, SwipeSession, User
+from swipr.sessions.forgotten import take_away_if_forgotten
 from swipr.sessions.planning import Parts
 from swipr.sessions.plans import Plan, decision_of
 from swipr.sessions.tally import Tally
@@ -62,6 +63,7 @@ class Turn:
         """Record what is not acted on. Only an acting user's unsure cards are held for an answer."""
         if self.parts.store.record_decision(self.decision(plan, state), fence=self.lease.fence):
             self.tally.recorded(plan)
+            take_away_if_forgotten(plan.card.card_id, self.user_id, self.parts)
 
     def settle(self, card_id: str, answer: Answer, *, fence: int, not_taken: bool = False) -> None:
         """Store what became of the action begun under `fence`, and what the deck said of itself.

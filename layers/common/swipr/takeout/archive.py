@@ -15,7 +15,20 @@ from typing import Annotated, Any, Literal, NoReturn, TypeVar
 from pydantic import AwareDatetime, Field, ValidationError
 
 from swipr.errors import LabelError
-from swipr.models import CardId, Choice, Decision, Handoff, Label, MatchRecord, ModelVersion, User, Value
+from swipr.models import (
+    CardId,
+    Choice,
+    Decision,
+    Earlier,
+    Handoff,
+    Label,
+    MatchRecord,
+    ModelVersion,
+    Prediction,
+    User,
+    Value,
+)
+from swipr.takeout.leaving import Roles
 
 FORMAT = "swipr-export"
 VERSION = 1
@@ -35,7 +48,8 @@ _SHA256 = r"^[0-9a-f]{64}$"
 _DECK = r"^[a-z][a-z0-9_-]{0,31}$"
 #: Where photos and features lay, on the install that wrote it.
 _PLACES = {"user_id", "photos", "features", "photos_expire_at"}
-_DERIVED = {"schema_version", "handoff_id", "user_id", "split_seed", "wanted"}
+#: Of a hand-off, what follows from user and labels, and the object that no archive holds.
+_DERIVED = {"schema_version", "handoff_id", "user_id", "split_seed", "wanted", "dataset"}
 Json = dict[str, Any]
 Kind = TypeVar("Kind", bound=Value)
 
@@ -59,6 +73,10 @@ class Data(Value):
     models: list[Any]
 
 
+class ArchivedEarlier(Earlier):
+    chosen_by: Literal["person", "diverse", "uncertain", "random", "recheck"]
+
+
 class ArchivedLabel(Value):
     card_id: CardId
     choice: Choice
@@ -67,6 +85,9 @@ class ArchivedLabel(Value):
     labelled_at: AwareDatetime
     backbone: Annotated[str, Field(pattern=_SHA256)]
     features: str = Field(repr=False)
+    predicted: tuple[Prediction, ...] = Field(default=(), max_length=4)
+    network_logits: dict[Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")], float] = Field({}, max_length=20)
+    earlier: tuple[ArchivedEarlier, ...] = Field(default=(), max_length=5)
     photos: tuple[str, ...] = Field(default=(), max_length=9)
     """Names in the archive, in order."""
 
@@ -81,6 +102,7 @@ class ArchivedHandoff(Value):
     model_version: int = Field(ge=1)
     base_backbone: Annotated[str, Field(pattern=_SHA256)]
     code: str = Field(max_length=200)
+    photos: int = Field(default=0, ge=0)
     created_at: AwareDatetime
     deadline_at: AwareDatetime
 
@@ -88,8 +110,8 @@ class ArchivedHandoff(Value):
 # --- writing -------------------------------------------------------------------------------------------
 
 
-def head_of(user: User, at: AwareDatetime) -> Json:
-    """All of `data.json` but its lists."""
+def head_of(user: User, roles: Roles, at: AwareDatetime) -> Json:
+    """All of `data.json` but its lists; `roles` of the versions that go along."""
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -97,9 +119,9 @@ def head_of(user: User, at: AwareDatetime) -> Json:
         "user_id": user.user_id,
         "deck": user.deck,
         "settings": user.settings.model_dump(mode="json"),
-        "champion": user.champion,
-        "previous": user.previous,
-        "highest_champion": user.highest_champion,
+        "champion": roles.champion,
+        "previous": roles.previous,
+        "highest_champion": roles.highest_champion,
         "handoff": user.handoff.model_dump(mode="json", exclude=_DERIVED) if user.handoff else None,
     }
 

@@ -15,7 +15,8 @@ from swipr.ports import Blobs, Store
 from swipr.sessions.photos import suffix_of
 from swipr.takeout import archive
 from swipr.takeout.archive import Data
-from swipr.takeout.models import restore_handoff, restore_models
+from swipr.takeout.leaving import decision_known, label_known
+from swipr.takeout.models import newest_taken, restore_handoff, restore_models
 from swipr.takeout.settings import restore_deck, restore_settings
 from swipr.uploads.report import Progress
 from swipr.uploads.zip import DAMAGED, MAX_PHOTO_BYTES, MAX_UNPACKED_BYTES, refuse_tricks
@@ -64,6 +65,7 @@ class Import:
         Raises UnfinishedError when the time is over, NotFoundError when the user is gone.
         """
         self._photos = _Photos(file) if self._keeps_photos(data) else None
+        self._newest = newest_taken(data, self.user_id, self.store, at=self._latest())
         kinds: list[tuple[str, list[Any], Callable[[Any], str | None]]] = [
             ("labels", data.labels, self._label),
             ("decisions", data.decisions, self._decision),
@@ -111,7 +113,7 @@ class Import:
             mean_row([label.features])
         except ModelError as error:
             raise LabelError(f"features: {error}") from None
-        bodies = self._photos_of(photos)
+        label, bodies = label_known(label, self._newest), self._photos_of(photos)
         stored = self.store.label(self.user_id, label.card_id)
         if stored is not None and (stored.labelled_at, stored.choice) == (label.labelled_at, label.choice):
             self._keep(label.card_id, bodies)
@@ -129,7 +131,7 @@ class Import:
             kept_photos.keep(self.blobs, self.user_id, card_id, photos)
 
     def _decision(self, item: object) -> str | None:
-        decision = archive.decision_of(item, self.user_id)
+        decision = decision_known(archive.decision_of(item, self.user_id), self._newest)
         now = self.now()
         if decision.decided_at > self._latest() or decision.expires_at > now + LONGEST:
             raise LabelError("decided_at: lies in the future, or it expires too late")

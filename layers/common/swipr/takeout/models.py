@@ -10,8 +10,11 @@ from swipr.handoff import handed_again
 from swipr.models import ModelVersion, User
 from swipr.ports import Store
 from swipr.takeout.archive import Data, handoff_of, model_of
+from swipr.takeout.leaving import goes_along
 from swipr.takeout.writer import MODELS
 
+#: A tuned version without its network would judge by half of itself.
+TUNED = "it needs a tuned network, and no export of ours holds one; train again to have one"
 OWN_STAY = "you have models of your own here; they stay, and the next one learns from all labels"
 _MOST_VERSION = 1_000_000
 _MOST_METRICS = 60
@@ -27,6 +30,15 @@ def restore_models(data: Data, user_id: str, store: Store, *, at: datetime) -> l
         store.put_model(models[version])
     _restore_pointers(data, user_id, store, frozenset(models))
     return [model if isinstance(model, str) else None for model in found]
+
+
+def newest_taken(data: Data, user_id: str, store: Store, *, at: datetime) -> int:
+    """The highest version of the archive that is here or will be: what higher ones said names others here. 0: none."""
+    models = {
+        m.version: m for m in (_checked(item, user_id, at) for item in data.models) if isinstance(m, ModelVersion)
+    }
+    ours = _is_ours_alone(models, store.models(user_id, limit=MODELS))
+    return max(models, default=0) if ours else 0
 
 
 def restore_handoff(data: Data, user_id: str, store: Store, *, at: datetime) -> None:
@@ -50,6 +62,8 @@ def _checked(item: object, user_id: str, at: datetime) -> ModelVersion | str:
         heads.weight_vector(head)
     except (LabelError, ModelError) as error:
         return str(error)
+    if not goes_along(model):
+        return TUNED
     if hashlib.sha256(model.head).hexdigest() != model.sha256 or head.backbone != model.backbone:
         return "the head is not the one that the entry describes"
     if model.version > _MOST_VERSION or len(model.metrics) > _MOST_METRICS or model.created_at > at:

@@ -1,10 +1,10 @@
-"""Writes an export's archive: `data.json`, `labels.csv`, `account.json` and, where they are kept, the photos."""
+"""Writes an export's archive: `data.json`, `labels.csv`, `account.json`, `README.txt` and, where kept, the photos."""
 
 import csv
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from swipr import kept_photos
 from swipr.errors import NotFoundError
 from swipr.models import Decision, ExportRequest, Label, ModelVersion, User
 from swipr.ports import Blobs, Store
-from swipr.takeout import archive
+from swipr.takeout import archive, leaving
 from swipr.takeout.exports import ExportState, archive_key, export_prefix, read_state, state_key, write_state
 
 #: An archive is put as a whole, so it has to fit into memory with room to spare; newest labels' photos first.
@@ -92,13 +92,14 @@ class ExportWriter:
     def _archive(self, user: User, time_left_s: Callable[[], float]) -> tuple[bytes, int]:
         """Its bytes, and how many photos did not fit."""
         buffer = io.BytesIO()
-        labels = self.store.labels(user.user_id)
+        labels, models = self.store.labels(user.user_id), self._models(user)
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
             photos, left_out = self._write_photos(file, user.user_id, labels, time_left_s)
             file.writestr("labels.csv", _csv(labels))
             file.writestr("account.json", _account(user))
+            file.writestr("README.txt", leaving.left_out(models))
             with file.open(archive.DATA, "w", force_zip64=True) as data:
-                for piece in self._data(user, labels, photos):
+                for piece in self._data(user, labels, models, photos):
                     data.write(piece.encode())
         return buffer.getvalue(), left_out
 
@@ -142,15 +143,20 @@ class ExportWriter:
         except NotFoundError:
             return None
 
-    def _data(self, user: User, labels: Iterable[Label], photos: dict[str, list[str]]) -> Iterator[str]:
+    def _data(
+        self, user: User, labels: Iterable[Label], models: Sequence[ModelVersion], photos: dict[str, list[str]]
+    ) -> Iterator[str]:
         """`data.json`, piece by piece: the lists may be long."""
-        at = self.now()
+        at, newest = self.now(), leaving.newest_of(models)
+        known = (leaving.label_known(label, newest) for label in labels)
+        decisions = (leaving.decision_known(each, newest) for each in self._decisions(user.user_id, at))
         matches = self.store.matches(user.user_id, at=at)
-        yield json.dumps(archive.head_of(user, at), indent=1).removesuffix("\n}")
-        yield from _list("labels", self._labels(user.user_id, labels, photos))
-        yield from _list("decisions", map(archive.decision_json, self._decisions(user.user_id, at)))
+        head = archive.head_of(user, leaving.roles_of(user, models), at)
+        yield json.dumps(head, indent=1).removesuffix("\n}")
+        yield from _list("labels", self._labels(user.user_id, known, photos))
+        yield from _list("decisions", map(archive.decision_json, decisions))
         yield from _list("matches", map(archive.match_json, matches))
-        yield from _list("models", map(archive.model_json, self._models(user)))
+        yield from _list("models", (archive.model_json(model) for model in models if leaving.goes_along(model)))
         yield "\n}\n"
 
     def _labels(self, user_id: str, labels: Iterable[Label], photos: dict[str, list[str]]) -> Iterator[Json]:

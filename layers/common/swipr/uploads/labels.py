@@ -1,5 +1,6 @@
 """Rows of an upload to labels: batch by batch, each card once, whatever came before and whoever does it too."""
 
+import base64
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,8 +11,10 @@ from swipr import kept_photos
 from swipr.embedding import BATCH_BYTES, BATCH_PHOTOS, embed
 from swipr.errors import LabelError, NotFoundError, UnfinishedError
 from swipr.judging import Judge
-from swipr.models import Choice, Label
+from swipr.models import Choice, Label, User
 from swipr.ports import Blobs, Store
+from swipr.predicted import Before, Verdicts, by_decision, by_photos
+from swipr.roles import roles_if_whole
 from swipr.sessions.photos import suffix_of
 from swipr.uploads.report import Progress, ReportRow, Uploaded
 from swipr.uploads.rows import Row, Rows
@@ -43,6 +46,7 @@ class _Read:
 class _Seen:
     backbone: str
     features: bytes
+    before: Before
 
 
 class UploadLabels:
@@ -62,6 +66,9 @@ class UploadLabels:
         self._store, self._blobs, self._judge, self._now, self._prefix = store, blobs, judge, now, prefix
         self._stored = {label.card_id: label for label in store.labels(user_id)}
         self._keeps_photos = False
+        self._verdicts = Verdicts(user_id, store)
+        self._silent: set[int] = set()
+        """Versions with which the judge failed: they are not asked again."""
         self._first: dict[str, Row] = {}
         self._outcomes: dict[str, ReportRow] = {}
 
@@ -75,7 +82,7 @@ class UploadLabels:
                 if user is None:
                     return
                 self._keeps_photos = user.settings.keep_photos
-                progress.add(self._take(batch, f"{self._prefix}/{number}.zip", pool))
+                progress.add(self._take(batch, f"{self._prefix}/{number}.zip", pool, user))
 
     # --- reading
 
@@ -114,32 +121,46 @@ class UploadLabels:
 
     # --- storing
 
-    def _take(self, batch: Sequence[_Read], key: str, pool: ThreadPoolExecutor) -> list[ReportRow]:
+    def _take(self, batch: Sequence[_Read], key: str, pool: ThreadPoolExecutor, user: User) -> list[ReportRow]:
         fresh = [one for one in batch if one.fresh]
-        seen = self._see(fresh, key, pool)
+        seen = self._see(fresh, key, pool, user)
         whys = pool.map(self._label, fresh, seen)
         refused = {one.row.number: why for one, why in zip(fresh, whys, strict=True)}
         list(pool.map(self._keep, [one for one in batch if one.why is None and not refused.get(one.row.number)]))
         return [self._report(one, one.why or refused.get(one.row.number)) for one in batch]
 
-    def _see(self, fresh: Sequence[_Read], key: str, pool: ThreadPoolExecutor) -> list[_Seen | str]:
+    def _see(self, fresh: Sequence[_Read], key: str, pool: ThreadPoolExecutor, user: User) -> list[_Seen | str]:
         """What there is to learn from each, or why there is nothing."""
-        photos = [one.photo for one in fresh if one.photo is not None]
-        judged: Iterator[_Seen | str] = iter(())
-        if photos:
-            backbone, rows = embed(photos, key, judge=self._judge, blobs=self._blobs)
-            judged = (row if isinstance(row, str) else _Seen(backbone, row) for row in rows)
+        with_photos = [one for one in fresh if one.photo is not None]
+        judged = iter(self._judged(with_photos, key, user) if with_photos else ())
         decided = pool.map(self._of_decision, [one.card_id for one in fresh if one.photo is None])
         return [next(judged if one.photo is not None else decided) for one in fresh]
+
+    def _judged(self, fresh: Sequence[_Read], key: str, user: User) -> list[_Seen | str]:
+        photos = [one.photo for one in fresh if one.photo is not None]
+        roles = roles_if_whole(user, self._store).without(self._silent)
+        embedded = embed(photos, key, judge=self._judge, blobs=self._blobs, roles=roles)
+        self._silent |= roles.numbers - embedded.asked.numbers
+        seen: list[_Seen | str] = []
+        for one, photo in zip(fresh, embedded.photos, strict=True):
+            if "error" in photo:
+                seen.append(photo["error"])
+                continue
+            features = base64.b64decode(photo["features"])
+            said = embedded.asked.say([photo], user.settings.card_rule)
+            before = by_photos(said, features, self._stored.get(one.card_id))
+            seen.append(_Seen(embedded.backbone, features, before))
+        return seen
 
     def _of_decision(self, card_id: str) -> _Seen | str:
         now = self._now()
         decision = self._store.decision(self._user_id, card_id, at=now)
         if decision is None or decision.features is None or decision.backbone is None:
             return "card_id: this card has not been judged, or too long ago; send its photo"
+        before = by_decision(decision, self._stored.get(card_id), labelled_at=self._at, verdict=self._verdicts)
         try:
             if decision.shows_photos(now):
-                return _Seen(decision.backbone, self._blobs.get_range(decision.features))
+                return _Seen(decision.backbone, self._blobs.get_range(decision.features), before)
         except NotFoundError:
             pass
         return "card_id: what was seen of this card has expired; send its photo"
@@ -156,6 +177,8 @@ class UploadLabels:
             labelled_at=self._at,
             backbone=seen.backbone,
             features=seen.features,
+            predicted=seen.before.predicted,
+            network_logits=seen.before.network_logits,
         )
         return None if self._store.put_label(label) else _LATER
 

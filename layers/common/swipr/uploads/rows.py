@@ -68,6 +68,12 @@ class ListedRows:
 
 
 COLUMNS = ("card_id", "choice")
+_IN_WORDS = {
+    ("row", "model_type"): 'row: is no object; write {"card_id": …, "choice": "like" or "pass"}',
+    ("card_id", "string_pattern_mismatch"): (
+        "card_id: has to be one that Swipr gave, such as tinder:5f3a…; with a photo, leave it out"
+    ),
+}
 _NOT_TEXT = "the file is not UTF-8 text"
 _NO_ROWS = 'the file holds no rows; write [{"card_id": …, "choice": "like" or "pass"}, …]'
 
@@ -116,7 +122,8 @@ def _row(number: int, value: object) -> Row:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(map(str, first["loc"])) or "row"
-        return Row(number, card_id=_known_card(value), why=_sayable(f"{field[:100]}: {first['msg']}"))
+        why = _IN_WORDS.get((field, first["type"]), f"{field[:100]}: {first['msg']}")
+        return Row(number, card_id=_known_card(value), why=_sayable(why))
     if written.photo is None and written.card_id is None:
         return Row(number, why="card_id: name a decided card, or send its photo")
     photo = None if written.photo is None else _from_base64(written.photo)

@@ -1,60 +1,34 @@
 """What Swipr can honestly say of how it does for one user: each figure with its number, none without enough of them."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime
 
 from swipr.errors import NotFoundError
-from swipr.intervals import wilson
-from swipr.models import Decision, Label, MatchRecord, ModelVersion, SessionReport, User, Value
-from swipr.ports import Store
+from swipr.learning import evidence
+from swipr.learning.evidence import CurvePoint
+from swipr.models import Decision, Label, MatchRecord, SessionReport, User, Value
+from swipr.ports import Blobs, Store
+from swipr.reporting.label_figures import (
+    Contradictions,
+    Foretold,
+    LabelFigures,
+    contradictions,
+    counts,
+    foretold,
+    label_figures,
+    repeated,
+)
+from swipr.reporting.model_figures import ModelFigures, ShadowFigures, model_figures, shadow_figures
+from swipr.reporting.shares import Share, share
 
 DAYS = 30
 #: At most so many of the newest decisions are read; the report says when there are more.
 MOST_DECISIONS = 5_000
 _PAGE = 500
-#: A share of fewer than these says nothing.
-ENOUGH = 20
-NOT_ENOUGH = "not enough data yet"
-
-
-class Share(Value):
-    """`hits` of `n`, with a Wilson 95 % interval; below `ENOUGH` no share, and `text` says so."""
-
-    n: int
-    hits: int
-    share: float | None = None
-    low: float | None = None
-    high: float | None = None
-    text: str
-
-
-class LabelFigures(Value):
-    n: int
-    by_choice: dict[str, int]
-    by_source: dict[str, int]
-
-
-class ModelFigures(Value):
-    """Of the champion, out of fold: each label judged by a model that had not seen it. `n` labels."""
-
-    version: int
-    n: int
-    likes: int
-    created_at: AwareDatetime
-    auc: float | None = None
-    auc_low: float | None = None
-    auc_high: float | None = None
-    accuracy: Share
-    precision: Share
-    recall: Share
-    majority: float | None = None
-    """What always giving the commoner answer would get right."""
-    log_loss: float | None = None
-    calibration_error: float | None = None
-    text: str
+NO_CURVE = "not enough data yet: there is none before the first full fit"
+CURVE = "each point: models from so many of your labels, measured on your other labels"
 
 
 class DecisionFigures(Value):
@@ -87,11 +61,24 @@ class CostFigures(Value):
     text: str
 
 
+class LearningCurve(Value):
+    points: tuple[CurvePoint, ...]
+    text: str
+
+
 class Report(Value):
     user_id: str
     at: AwareDatetime
     labels: LabelFigures
     model: ModelFigures | None
+    """Of the version in charge."""
+    shadow: ShadowFigures | None
+    """Of the version that waits behind the gate."""
+    foretold: Foretold
+    repeated: Share
+    """Of labels the user was asked about again: how often they said the same."""
+    curve: LearningCurve
+    contradictions: Contradictions
     decisions: DecisionFigures
     agreement: Share
     """Of cards judged like or pass that the user labelled afterwards: how often both said the same."""
@@ -103,35 +90,37 @@ class Report(Value):
     costs: CostFigures
 
 
-def report_of(user_id: str, *, store: Store, at: datetime, most_decisions: int = MOST_DECISIONS) -> Report:
+NONE_YET = LearningCurve(points=(), text=NO_CURVE)
+
+
+def report_of(
+    user_id: str, *, store: Store, blobs: Blobs, at: datetime, most_decisions: int = MOST_DECISIONS
+) -> Report:
     """Raises NotFoundError for an unknown user."""
     user = store.user(user_id)
     if user is None:
         raise NotFoundError("no such user")
-    labels = store.labels(user_id)
+    labels, known = store.labels(user_id), evidence.read(user_id, blobs)
+    by_card = {label.card_id: label for label in labels}
     decisions, bounded = _recent(user_id, store, at, most_decisions)
     model = store.model(user_id, user.champion) if user.champion is not None else None
     return Report(
         user_id=user_id,
         at=at,
-        labels=_label_figures(labels),
-        model=_model_figures(model) if model else None,
+        labels=label_figures(labels),
+        model=model_figures(model, known, store) if model else None,
+        shadow=shadow_figures(user, labels, store),
+        foretold=foretold(labels),
+        repeated=repeated(labels),
+        curve=LearningCurve(points=known.curve, text=CURVE) if known and known.curve else NONE_YET,
+        contradictions=contradictions(known, by_card),
         decisions=_decision_figures(decisions, bounded=bounded),
-        agreement=_agreement(decisions, {label.card_id: label for label in labels}),
+        agreement=_agreement(decisions, by_card),
         like_rate=_like_rate(decisions),
         match_rate=_match_rate(decisions),
         matches=_match_figures(store.matches(user_id, at=at)),
         costs=_cost_figures(user),
     )
-
-
-def share(hits: int, n: int, what: str) -> Share:
-    """A share worth saying, or that it is not yet one."""
-    if n < ENOUGH:
-        return Share(n=n, hits=hits, text=f"{NOT_ENOUGH}: {n} {what}, {ENOUGH} are needed")
-    low, high = wilson(hits, n)
-    text = f"{hits} of {n} {what}: {100 * hits / n:.0f} % (95 % between {100 * low:.0f} and {100 * high:.0f} %)"
-    return Share(n=n, hits=hits, share=round(hits / n, 4), low=round(low, 4), high=round(high, 4), text=text)
 
 
 # --- one figure each -----------------------------------------------------------------------------------
@@ -158,37 +147,6 @@ def _newest_first(user_id: str, store: Store, at: datetime) -> Iterator[Decision
             return
 
 
-def _label_figures(labels: Sequence[Label]) -> LabelFigures:
-    return LabelFigures(
-        n=len(labels),
-        by_choice=_counts(label.choice for label in labels),
-        by_source=_counts(label.source for label in labels),
-    )
-
-
-def _model_figures(model: ModelVersion) -> ModelFigures:
-    said, n = model.metrics, model.labels
-    hits = round(said.get("recall", 0) * model.likes)
-    said_like = round(hits / said["precision"]) if said.get("precision") else 0
-    right = round(said.get("accuracy", 0) * n)
-    majority = said.get("majority")
-    text = f"version {model.version}, learned from {n} labels; each judged by a model that had not seen it"
-    if majority is not None:
-        text += f"; always saying the same would be right {100 * majority:.0f} of 100 times"
-    return ModelFigures(
-        version=model.version,
-        n=n,
-        likes=model.likes,
-        created_at=model.created_at,
-        **{name: said.get(name) for name in ("auc", "auc_low", "auc_high", "log_loss", "calibration_error")},
-        accuracy=share(right, n, "labels judged right"),
-        precision=share(hits, said_like, "cards it called likes were likes"),
-        recall=share(hits, model.likes, "likes found"),
-        majority=majority,
-        text=text,
-    )
-
-
 def _decision_figures(decisions: Sequence[Decision], *, bounded: bool) -> DecisionFigures:
     text = (
         f"the newest {len(decisions)} of the last {DAYS} days; there are more"
@@ -200,8 +158,8 @@ def _decision_figures(decisions: Sequence[Decision], *, bounded: bool) -> Decisi
         n=len(decisions),
         bounded=bounded,
         filtered=sum(decision.filtered for decision in decisions),
-        by_verdict=_counts(decision.verdict for decision in decisions),
-        by_state=_counts(decision.state for decision in decisions),
+        by_verdict=counts(decision.verdict for decision in decisions),
+        by_state=counts(decision.state for decision in decisions),
         text=text,
     )
 
@@ -232,7 +190,7 @@ def _match_figures(matches: Sequence[MatchRecord]) -> MatchFigures:
     return MatchFigures(
         n=len(matches),
         gone=sum(match.gone_at is not None for match in matches),
-        by_outcome=_counts(match.outcome or "none_noted" for match in matches),
+        by_outcome=counts(match.outcome or "none_noted" for match in matches),
     )
 
 
@@ -246,7 +204,3 @@ def _cost_figures(user: User) -> CostFigures:
         microusd_per_photo=round(cost / photos, 2) if photos else None,
         text=f"the last {len(sessions)} sessions, by AWS's list prices at the speed they ran; not what was billed",
     )
-
-
-def _counts(names: Iterable[str]) -> dict[str, int]:
-    return dict(sorted(Counter(names).items()))

@@ -19,6 +19,9 @@ _TIME = struct.Struct("<q")
 _SUM_BYTES = 32
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+PackedRow = bytes | memoryview
+"""Float16 little-endian; of a pack, a view of it."""
+
 
 class Key(NamedTuple):
     """A label as it was; the same card labelled again is another."""
@@ -27,12 +30,12 @@ class Key(NamedTuple):
     labelled_at: datetime
 
 
-def pack(rows: Mapping[Key, bytes]) -> bytes:
+def pack(rows: Mapping[Key, PackedRow]) -> bytes:
     """Raises LabelError for rows of different lengths."""
     lengths = {len(row) for row in rows.values()}
     if len(lengths) > 1:
         raise LabelError("feature rows of different lengths in one pack")
-    parts = [_HEADER.pack(MAGIC, len(rows), max(lengths, default=0))]
+    parts: list[PackedRow] = [_HEADER.pack(MAGIC, len(rows), max(lengths, default=0))]
     for key in sorted(rows):
         name = key.card_id.encode()
         parts += [_ID.pack(len(name)), name, _TIME.pack(_microseconds(key.labelled_at)), rows[key]]
@@ -40,17 +43,18 @@ def pack(rows: Mapping[Key, bytes]) -> bytes:
     return body + hashlib.sha256(body).digest()
 
 
-def unpack(data: bytes) -> dict[Key, bytes]:
-    """Raises LabelError unless the bytes are a whole, unaltered pack."""
-    body, checksum = data[:-_SUM_BYTES], data[-_SUM_BYTES:]
+def unpack(data: bytes) -> dict[Key, PackedRow]:
+    """Rows as views of the pack, nothing copied. Raises LabelError unless the bytes are a whole, unaltered pack."""
+    view = memoryview(data)
+    body, checksum = view[:-_SUM_BYTES], data[-_SUM_BYTES:]
     if data[:8] != MAGIC or hashlib.sha256(body).digest() != checksum:
         raise LabelError("not a feature pack, or a damaged one")
     _, count, length = _HEADER.unpack_from(body)
     at = _HEADER.size
-    rows = {}
+    rows: dict[Key, PackedRow] = {}
     for _ in range(count):
         (size,) = _ID.unpack_from(body, at)
-        name = body[at + _ID.size : at + _ID.size + size].decode()
+        name = str(body[at + _ID.size : at + _ID.size + size], "utf-8")
         at += _ID.size + size
         (microseconds,) = _TIME.unpack_from(body, at)
         at += _TIME.size + length

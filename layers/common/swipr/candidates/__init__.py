@@ -1,0 +1,1 @@
+"""Candidates: what comes back from training, taken in, watched, promoted or refused."""
