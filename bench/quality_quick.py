@@ -4,7 +4,7 @@
 
 Reads the labelled photo sets below $SWIPR_SHARED/data (or ../shared/data). Each run is a line of
 bench/quality_quick.jsonl; runs that are there already, of this very code and backbone, are not made again. Prints a
-Markdown table of means, with the range over the seeds; `--write` puts it into README.md between its markers. What
+Markdown table of means, with the range over the seeds; `--write` puts it into bench/README.md between its markers. What
 could not be measured is said, and an error in a run ends with status 1, but only after all others were made.
 """
 
@@ -28,7 +28,7 @@ from local.backbones import BackboneError
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "quality_quick.jsonl"
-README = ROOT / "README.md"
+README = ROOT / "bench" / "README.md"
 BEGIN, END = "<!-- quality-quick: begin -->", "<!-- quality-quick: end -->"
 #: What the figures depend on, beside photos and backbone.
 CODE = ("layers/common/swipr", "functions", "simulator")
