@@ -17,7 +17,7 @@ from tests.moto_world import ACCOUNT, build_stack, moto_world
 
 ROOT = Path(__file__).resolve().parents[2]
 AWS = ROOT / "layers" / "common" / "swipr" / "aws"
-BUILDERS = ("dynamodb", "sqs", "kms", "s3", "judge")
+BUILDERS = ("dynamodb", "sqs", "kms", "sagemaker", "s3", "judge")
 REGIONS = [("eu-central-1", "amazonaws.com"), ("us-east-1", "amazonaws.com"), ("cn-north-1", "amazonaws.com.cn")]
 
 
