@@ -4,7 +4,7 @@
 
 A user with so many drawn labels labels one more photo with `POST /v1/labels`; then `POST /v1/predict` is asked again
 and again until a newer version of the model answers. Each fit but the first is a warm one, as after most corrections;
-the search of the penalty, which comes at every fifth more labels, is the line's last figure.
+the line's last figure is the first model of all the labels, with the search of the penalty.
 """
 
 import argparse
@@ -37,7 +37,7 @@ SIDE_PX = 320
 
 def main() -> None:
     asked = _arguments()
-    print("labels  correction to its use, s: median (lowest-highest)   with the penalty searched, s")
+    print("labels  correction to its use, s: median (lowest-highest)   first model of all of them, s")
     for labels in map(int, asked.labels.split(",")):
         with tempfile.TemporaryDirectory() as scratch:
             print(_measured(labels, asked.corrections, asked.backbone, Path(scratch)), flush=True)

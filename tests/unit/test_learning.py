@@ -8,7 +8,7 @@ import pytest
 
 from swipr import heads, primal
 from swipr.errors import ConflictError
-from swipr.learning import evidence, feature_pack, lessons
+from swipr.learning import evidence, feature_pack, lessons, teaching
 from swipr.learning import refitting as learning
 from swipr.models import UserSettings
 from tests.doubles import BACKBONE, START
@@ -88,6 +88,39 @@ def test_the_penalty_is_searched_anew_once_labels_have_grown_by_a_fifth(store):
     store.teach(12, start=60)
 
     assert refit(store).metrics["grid_labels"] == 72
+
+
+def test_of_many_labels_a_correction_counts_first_and_the_next_refit_searches(store, monkeypatch):
+    monkeypatch.setattr(teaching, "AT_ONCE", 50)
+    first = refit(store)
+    store.teach(12, start=60)
+
+    at_once, searched = refit(store), refit(store)
+
+    assert (at_once.penalty, at_once.labels) == (first.penalty, 72)
+    assert (at_once.metrics["grid_labels"], at_once.metrics["search_due"]) == (60, 1)
+    assert (searched.labels, searched.metrics["grid_labels"]) == (72, 72)
+    assert "search_due" not in searched.metrics
+    assert store.user("ann").champion == searched.version == 3
+    assert refit(store) is None
+
+
+def test_a_search_that_was_put_off_comes_with_the_next_correction_at_the_latest(store, monkeypatch):
+    monkeypatch.setattr(teaching, "AT_ONCE", 50)
+    refit(store)
+    store.teach(12, start=60)
+    refit(store)
+    store.teach(1, start=72)
+
+    assert refit(store).metrics["grid_labels"] == 73
+
+
+def test_a_search_is_not_put_off_after_very_many_new_labels(store, monkeypatch):
+    monkeypatch.setattr(teaching, "AT_ONCE", 50)
+    refit(store)
+    store.teach(30, start=60)
+
+    assert refit(store).metrics["grid_labels"] == 90
 
 
 def test_another_wish_is_another_version(store):

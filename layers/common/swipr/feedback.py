@@ -93,12 +93,15 @@ class Feedback:
     def _refit(self, user_id: str) -> Learned:
         from swipr.handoff import hand_over
         from swipr.learning.refitting import refit
+        from swipr.learning.teaching import SEARCH_DUE
 
         try:
             decided = self._has_champion(user_id)
             now, code, backbone = self.now(), self.code, self._backbone
             follow = partial(self._follow, user_id)
             model = refit(user_id, self.store, self.blobs, now=now, code=code, backbone=backbone, follow=follow)
+            if model is not None and SEARCH_DUE in model.metrics:
+                self.queue.ask_refit(RefitRequest(user_id=user_id))
             if not decided and self._has_champion(user_id):
                 self.store.wake(user_id, at=self.now())  # until now a session could only gather
             passed = self._pass_through(user_id)

@@ -10,7 +10,7 @@ from swipr.errors import ConflictError, LabelError, NotFoundError
 from swipr.fitting import Fitted, fit, to_head
 from swipr.learning import directions, evidence
 from swipr.learning.lessons import Lesson, labels_hash, read_lesson
-from swipr.learning.teaching import Past, Taught, kept_penalty, stated_precision, teach
+from swipr.learning.teaching import SEARCH_DUE, Past, Taught, kept_penalty, stated_precision, teach
 from swipr.models import Label, ModelVersion, User, UserSettings
 from swipr.ports import Blobs, Store
 
@@ -81,6 +81,8 @@ def _champion(user: User, versions: Sequence[ModelVersion], store: Store) -> Mod
 
 
 def _learned(newest: ModelVersion, lesson: Lesson, settings: UserSettings) -> bool:
+    if SEARCH_DUE in newest.metrics:
+        return False
     return (newest.labels_hash, newest.backbone) == (lesson.hash, lesson.backbone) and (
         newest.metrics.get("precision_at_least") == stated_precision(settings)
     )

@@ -22,6 +22,10 @@ from swipr.models import ModelVersion, Network, User, UserSettings
 
 GRID_EVERY = 1.2  # the penalty is searched anew once labels have grown or shrunk by this factor
 FEW = 12  # labels; below, a grid costs nothing
+AT_ONCE = 500  # labels; above, a search takes up to seconds: a correction counts first, and the next refit searches
+LATEST = 1.5  # but not if labels have changed by this factor since the last search
+SEARCH_DUE = "search_due"
+"""Metric of a version whose penalty is still to be searched."""
 FEWEST_BLENDED = 30  # labels with a tuned network's logit; below, its blend cannot be calibrated
 WORSE = 0.02  # of log loss, over `WORSE_REFITS` refits that each made it worse
 WORSE_REFITS = 3
@@ -86,6 +90,8 @@ def _metrics(
     said: Calibration, lesson: Lesson, past: Past, blend: "_Blend | None", *, searched: bool
 ) -> dict[str, float]:
     metrics = said.metrics | {"grid_labels": float(len(lesson.liked)) if searched else _grid_labels(past)}
+    if not searched and _grown(past, lesson) >= GRID_EVERY:
+        metrics[SEARCH_DUE] = 1.0
     if blend:
         metrics["blended_labels"] = float(len(blend.places))
     if _has_worsened(metrics["log_loss"], "tuned" if blend else "head", lesson.backbone, past.own):
@@ -98,11 +104,18 @@ def stated_precision(settings: UserSettings) -> float | None:
 
 
 def kept_penalty(past: Past, lesson: Lesson) -> float | None:
-    """The newest version's penalty while its grid is still about right, else None."""
+    """The newest version's penalty while its search is still about right, or can be put off; else None."""
     if not past.own or past.own[0].backbone != lesson.backbone or len(lesson.liked) < FEW:
         return None
-    growth, kept = len(lesson.liked) / max(1.0, _grid_labels(past)), past.own[0].penalty
-    return kept if 1 / GRID_EVERY < growth < GRID_EVERY and 0 < kept < np.inf else None
+    kept = past.own[0].penalty
+    put_off = len(lesson.liked) > AT_ONCE and SEARCH_DUE not in past.own[0].metrics
+    return kept if _grown(past, lesson) < (LATEST if put_off else GRID_EVERY) and 0 < kept < np.inf else None
+
+
+def _grown(past: Past, lesson: Lesson) -> float:
+    """By which factor labels have grown or shrunk since the last search."""
+    grown = len(lesson.liked) / max(1.0, _grid_labels(past))
+    return max(grown, 1 / max(grown, 1e-9))
 
 
 def _grid_labels(past: Past) -> float:

@@ -1,4 +1,4 @@
-"""A session can decide from the first champion on, which need not be version 1: then its user is due at once."""
+"""What a refit sets going: the first champion wakes its user, a search that was put off is asked for."""
 
 import struct
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from swipr.feedback import Feedback, Learned
+from swipr.learning import teaching
 from swipr.models import Label, RefitRequest, User
 from tests.doubles import BACKBONE, Clock
 from tests.moving import Home, local_home
@@ -83,3 +84,21 @@ def test_a_later_version_wakes_nobody(home: Home) -> None:
     refit(home)
 
     assert waits_s(home) > 3000
+
+
+def test_a_search_that_was_put_off_is_asked_for_at_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(teaching, "AT_ONCE", 10)
+    label(home, range(6), "like")
+    label(home, range(6, 12), "pass")
+    refit(home)
+    label(home, range(12, 15), "like")
+
+    counted = refit(home).model
+
+    assert counted is not None
+    assert counted.metrics["search_due"] == 1
+    assert home.queue.refits == [USER]
+    searched = refit(home).model
+    assert searched is not None
+    assert searched.metrics["grid_labels"] == 15
+    assert home.queue.refits == [USER], "and not again"
