@@ -188,7 +188,7 @@ def test_the_list_says_what_there_is_and_who_uses_it(home, tmp_path):
 
     said = swipr("list", "--data", home.path).output
 
-    assert "swipr-builtin-2 MIT, 1.65 MB, 320 dimensions" in said
+    assert "swipr-builtin-2 MIT, 1.65 MB, 660 dimensions" in said
     assert "in use by ann: 2 labels" in said
     assert "in use by this data folder, ann: 6 labels" in said
 

@@ -58,7 +58,10 @@ def test_the_shipped_backbone_is_sound_and_at_most_2_megabytes():
     card = backbone_folder.check(FOLDER)
 
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= 2_000_000
-    assert card["outputs"] == [{"name": "embedding", "dimensions": 320, "weight": 1.0}]
+    assert card["outputs"] == [
+        {"name": "embedding", "dimensions": 320, "weight": 1.0},
+        {"name": "colour", "dimensions": 340, "weight": 0.35},
+    ]
 
 
 def test_the_card_names_every_source_with_its_licence_and_hash():

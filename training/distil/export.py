@@ -11,7 +11,7 @@ from torch import nn
 
 from local import backbone_folder
 from swipr import backbone
-from training.distil import graph, learn, network
+from training.distil import colour, graph, learn, network
 from training.distil.graph import Layer, Range, Stage, Weights
 from training.distil.lessons import DIMENSIONS
 from training.distil.network import Convolution, Pupil
@@ -66,7 +66,8 @@ def export(checkpoint: Path, pools: list[Pool], folder: Path, measured: dict[str
         raise ValueError(f"integer features stray from float ones: cosine {near:.4f}, not {CLOSE}")
     facts = _facts(pools, measured) | {"cosine_int8_float": round(near, 4)}
     folder.mkdir(parents=True, exist_ok=True)
-    reference = _unit(ours).mean(axis=0)
+    colours = _run(whole, [colour.OUTPUT], pictures)[0]
+    reference = np.concatenate([_unit(ours).mean(axis=0), _unit(colours).mean(axis=0)])
     backbone_folder.write(folder, body, reference, facts)
     golden = backbone.load(folder).features(backbone_folder.golden_picture(SIZE_PX)[None])[0]
     return backbone_folder.write(folder, body, reference, facts | {"golden": backbone_folder.golden_of(golden)})
@@ -159,6 +160,9 @@ def _facts(pools: list[Pool], measured: dict[str, Any] | None) -> dict[str, Any]
         "drawn_share": DRAWN_SHARE,
         "measured": measured or {},
         "input": {"name": graph.INPUT, "size_px": SIZE_PX},
-        "outputs": [{"name": graph.OUTPUT, "dimensions": DIMENSIONS, "weight": 1.0}],
+        "outputs": [
+            {"name": graph.OUTPUT, "dimensions": DIMENSIONS, "weight": 1.0},
+            {"name": colour.OUTPUT, "dimensions": colour.DIMENSIONS, "weight": colour.WEIGHT},
+        ],
         "opset": graph.OPSET,
     }

@@ -13,6 +13,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from training.distil import colour
+
 OPSET = 17
 IR_VERSION = 9
 INPUT, OUTPUT = "image", "embedding"
@@ -138,6 +140,7 @@ def write(weights: Weights, ranges: Mapping[str, Range] | None = None) -> tuple[
     statistics = writer.add("Mul", writer.add("Concat", *parts, axis=1), writer.weight(weights.gain))
     sums = writer.add("MatMul", statistics, writer.matrix(weights.last.T))
     writer.nodes.append(helper.make_node("Add", [sums, writer.weight(weights.bias)], [OUTPUT]))
+    colour.add(writer, INPUT, weights.size_px)
     return _model(writer, weights), list(writer.seen)
 
 
@@ -160,9 +163,10 @@ def _scale(rows: np.ndarray) -> np.ndarray:
 
 def _model(writer: Writer, weights: Weights) -> onnx.ModelProto:
     port = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["n", weights.size_px, weights.size_px, 3])
-    made = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n", len(weights.bias)])
+    sizes = {OUTPUT: len(weights.bias), colour.OUTPUT: colour.DIMENSIONS}
+    made = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", size]) for name, size in sizes.items()]
     model = helper.make_model(
-        helper.make_graph(writer.nodes, "swipr-builtin", [port], [made], writer.weights),
+        helper.make_graph(writer.nodes, "swipr-builtin", [port], made, writer.weights),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="swipr",
