@@ -1,4 +1,4 @@
-"""A histogram of colours beside what the network learned: its teacher knows kinds of things, and cares little for colour.
+"""A histogram of colours beside what the network learned: its teacher knows kinds of things and cares less for colour.
 
 Soft histogram over prototypes in opponent colours (van de Sande, Gevers and Snoek, "Evaluating color descriptors for
 object and scene recognition", PAMI 2010), of the whole picture and of its quarters; square roots, so that histograms
