@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SAM := .venv-sam
 TRAIN := .venv-train
-# Without a hash: which build fits depends on the machine; TORCH="torch==2.13.0 --index-url ..." names another.
+# Without a hash: which build fits depends on the machine; TORCH="FILE.whl" installs another.
 TORCH := torch==2.13.0
 COMPILE := uv pip compile --quiet --no-python-downloads --generate-hashes --no-annotate --no-header \
   --no-emit-index-url --no-emit-find-links
