@@ -59,7 +59,7 @@ def environment(target: Path) -> dict[str, str]:
         "BUCKET": "bucket",
         "KEY_ID": "key",
         "POWERTOOLS_SERVICE_NAME": "swipr",
-        "POWERTOOLS_METRICS_NAMESPACE": "Swipr",
+        "POWERTOOLS_METRICS_DISABLED": "false",
     }
 
 

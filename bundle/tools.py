@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -82,3 +83,10 @@ def emulator(target: Path) -> Path:
         copied.chmod(0o755)
         return copied
     raise BuildError("The Lambda runtime emulator is not here: run make build, which installs aws-sam-cli.")
+
+
+if __name__ == "__main__":
+    try:
+        print(python())
+    except BuildError as error:
+        sys.exit(str(error))

@@ -109,6 +109,12 @@ class Admin:
     def health(self) -> Json:
         return self._ask("GET", "/local/health")[1]
 
+    def dead_letters(self, *, resend: bool = False) -> list[Json]:
+        """What failed for good, or, of what was sent again, what became of it."""
+        _, answer = self._ask("POST" if resend else "GET", "/local/dead-letters")
+        letters: list[Json] = answer["letters"]
+        return letters
+
     def _ask(self, method: str, path: str, **body: str) -> tuple[str, Json]:
         runtime = read_runtime_file(self._folder)
         if runtime is None:

@@ -124,7 +124,7 @@ def _messages(data: Path) -> tuple[bool, str]:
     dead = Admin(data).health()["dead_letters"]
     if dead:
         counts = ", ".join(f"{n} in {name}" for name, n in dead.items())
-        return False, f"failed for good: {counts}; what `swipr up` printed says why"
+        return False, f"failed for good: {counts}; `swipr dead-letters list` says more"
     return True, "none failed for good"
 
 

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli import account, doctor, label_questions, users
+from cli import account, deploy, doctor, label_questions, users
 from cli import backbone as backbone_commands
+from cli import dead_letters as dead_letter_commands
 from cli import deck as deck_commands
 from cli.client import one_use_token
 from cli.demo import USER
@@ -26,7 +27,8 @@ app.add_typer(labels_app, name="label")
 app.add_typer(backbone_commands.app, name="backbone")
 app.add_typer(users.app, name="user")
 app.add_typer(deck_commands.app, name="deck")
-for command in (account.on, account.off, account.report, account.export, account.forget, doctor.doctor):
+app.add_typer(dead_letter_commands.app, name="dead-letters")
+for command in (account.on, account.off, account.report, account.export, account.forget, doctor.doctor, deploy.deploy):
     app.command()(command)
 DataFolder = Annotated[Path, typer.Option("--data", help="Where everything is kept; private to you.")]
 DEFAULT_DATA = Path(".swipr")

@@ -111,7 +111,7 @@ def run(chosen: Chosen) -> int:
 
 def _run(chosen: Chosen, screen: Console, stopping: threading.Event, stack: ExitStack) -> None:
     folder = chosen.data_folder()
-    environment = {"CONSOLE_DIR": str(ROOT / "console"), "LOG_LEVEL": "WARNING"}
+    environment = {"CONSOLE_DIR": str(ROOT / "console"), "LOG_LEVEL": "ERROR"}
     simulator, job = None, None
     if chosen.deck == FOLDER:
         job = job_of(chosen.photos, chosen.labels_from, chosen.out, moves=chosen.moves, data=folder)

@@ -9,6 +9,7 @@ from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDeco
 from werkzeug.wrappers import Request, Response
 
 from local.blobs import FileBlobs
+from swipr.api import console_files
 from swipr.errors import InputError, NotFoundError
 from swipr.models import BlobRange
 
@@ -51,6 +52,8 @@ class BlobDoor:
         self._blobs.verify_get(key, expires=expires, signature=signature)
         size = self._blobs.size(key)
         headers = Headers({"Accept-Ranges": "bytes", "X-Content-Type-Options": "nosniff"})
+        if key.startswith(f"{console_files.FOLDER}/"):
+            headers["Cache-Control"] = console_files.KEEP
         wanted = request.range
         if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
             return self._part(request, key, 0, size, headers, status=200)

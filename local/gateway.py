@@ -20,6 +20,7 @@ from local.routing import Routed, Routes
 from local.sign_in import ACCESS_FOR, ForbiddenError, SignIn, UnauthorizedError
 from local.time_limit import LateError, call_within
 from local.users import LocalUsers
+from swipr.dead_letters import DeadLetter
 from swipr.errors import ConflictError
 from swipr.failures import describe
 
@@ -59,6 +60,7 @@ class Gateway:
         sign_in: SignIn,
         users: LocalUsers,
         health: Callable[[], Mapping[str, Any]],
+        dead_letters: Callable[[str], Sequence[DeadLetter]],
         blob_door: BlobDoor,
         cli_secret: str,
         port: Callable[[], int],
@@ -69,6 +71,7 @@ class Gateway:
         self._invoke, self._timeouts_s = invoke, timeouts_s
         self._sign_in, self._users, self._cli_secret = sign_in, users, cli_secret
         self._health, self._blob_door = health, blob_door
+        self._dead_letters = dead_letters
         self._port, self._now, self._log = port, now, log
         self._local = {
             "/local/token": self._token,
@@ -76,6 +79,7 @@ class Gateway:
             "/local/one-use-token": self._one_use_token,
             "/local/users": self._users_of_install,
             "/local/health": self._answer_health,
+            "/local/dead-letters": self._answer_dead_letters,
         }
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -157,6 +161,12 @@ class Gateway:
     def _answer_health(self, request: Request) -> Response:
         self._check_secret(request)
         return _json(200, self._health())
+
+    def _answer_dead_letters(self, request: Request) -> Response:
+        """List (GET) or send again (POST) what failed for good; for the command line."""
+        self._check_secret(request)
+        found = self._dead_letters(request.method)
+        return _json(200, {"letters": [letter.model_dump() for letter in found]})
 
     def _check_secret(self, request: Request) -> None:
         if not _same(request.headers.get("Authorization", ""), f"Bearer {self._cli_secret}"):

@@ -13,13 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
-from local import durable, world
+from local import backbone_folder, durable, world
 from local.application import Application, Function
 from local.blob_door import BlobDoor
 from local.blobs import FileBlobs
 from local.chaos import Calm, Chaos
 from local.data_folder import DataFolder, open_folder
 from local.database import Database
+from local.dead_letters import LocalLetters
 from local.expiry import Expiry
 from local.functions import Functions
 from local.gateway import Gateway
@@ -36,12 +37,17 @@ from local.template import environment_of, read_application
 from local.users import LocalUsers
 from local.web_server import LOOPBACK, WebServer
 from swipr import bootstrap
+from swipr.api import console_files
 from swipr.errors import ModelError
 from swipr.failures import describe
 from swipr.judging import Judge, JudgeRequest
 
 RUNTIME_FILE = "runtime.json"
 FINISH_S = 10.0
+#: Objects come from the page's own origin, and a one-use token signs in: see swipr/settings.py.
+OF_THIS_MACHINE = {"OBJECTS_ORIGIN": "", "SIGN_IN_URL": "", "SIGN_IN_CLIENT": ""} | {
+    "POWERTOOLS_METRICS_DISABLED": "true"  # nobody collects them here, and standard output is for people
+}
 
 
 def _utc_now() -> datetime:
@@ -132,6 +138,7 @@ class Runtime:
         self._announce = Announcer(self.application.blob_triggers, self.queue, self._now)
         self.blobs = self._open_blobs(folder)
         self.secrets = AesSecrets(folder.key)
+        self._publish_console_files()
         # The folder's lock proves that whoever held these is dead.
         self.store.release_all_leases()
         self.queue.release_all()
@@ -149,6 +156,14 @@ class Runtime:
             now=self._now,
             announce=self._announce,
         )
+
+    def _publish_console_files(self) -> None:
+        """What `swipr deploy` uploads on AWS."""
+        judge = self._judge_function()
+        folder = judge.environment.get("BACKBONE_DIR") if judge else None
+        network = Path(folder or "", backbone_folder.GRAPH)
+        if folder and network.is_file():
+            console_files.publish({backbone_folder.GRAPH: network}, self.blobs)
 
     def _open_handlers(self, stack: ExitStack) -> None:
         self.judge = self._open_judge(stack)
@@ -192,6 +207,7 @@ class Runtime:
             sign_in=self._sign_in,
             users=self.users,
             health=self._health,
+            dead_letters=LocalLetters(self.queue, self.application.blob_triggers, self._now).answer,
             blob_door=BlobDoor(self.blobs),
             cli_secret=cli_secret,
             port=lambda: self._server.port,
@@ -223,7 +239,7 @@ class Runtime:
 
     def _read_template(self) -> Application:
         application = read_application(self._template, self._parameters, self._environment)
-        ours = {"SWIPR_WORLD": world.__name__, "PHOTO_ORIGIN": self.address} | dict(self._environment)
+        ours = {"SWIPR_WORLD": world.__name__, "PHOTO_ORIGIN": self.address} | OF_THIS_MACHINE | dict(self._environment)
         functions = {name: _with_values(function, ours) for name, function in application.functions.items()}
         return replace(application, functions=functions)
 

@@ -19,14 +19,16 @@ from local.application import (
 )
 from local.intrinsics import Resolver, TagLoader, TemplateError
 
-#: Types that mean nothing on one machine: who may do what, watching, encryption by the cloud, packaging.
+#: Types that mean nothing on one machine: who may do what, watching, the bill, encryption by the cloud, packaging.
 WITHOUT_LOCAL_MEANING = frozenset(
     {
+        "AWS::Budgets::Budget",
         "AWS::Cognito::UserPool",
         "AWS::Cognito::UserPoolClient",
         "AWS::Cognito::UserPoolDomain",
         "AWS::Cognito::UserPoolResourceServer",
         "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::Dashboard",
         "AWS::IAM::Role",
         "AWS::KMS::Key",
         "AWS::Logs::LogGroup",
@@ -49,7 +51,7 @@ PLAYED = frozenset(
 PLAYED_PROPERTIES = {"CodeUri", "Handler", "Runtime", "MemorySize", "Timeout", "Environment", "Events"} | {
     "EventInvokeConfig"
 }
-#: Of a function: packaging, rights, logs and caps, which this machine does not need.
+#: Of a function: packaging, rights, logs, traces and caps, which this machine does not need.
 PROPERTIES_WITHOUT_LOCAL_MEANING = {
     "Architectures",
     "Description",
@@ -57,6 +59,8 @@ PROPERTIES_WITHOUT_LOCAL_MEANING = {
     "LoggingConfig",
     "Policies",
     "ReservedConcurrentExecutions",
+    "Role",
+    "Tracing",
 }
 EVENT_PROPERTIES = {
     "HttpApi": {"ApiId", "Auth", "Method", "Path"},

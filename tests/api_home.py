@@ -16,6 +16,7 @@ from functions.api import app as api_app
 from local import world
 from swipr import bootstrap
 from swipr.models import Answer, ExportRequest, RefitRequest
+from tests.contexts import a_context
 from tests.doubles import FakeJudge, card
 from tests.install import Install
 
@@ -82,7 +83,7 @@ class Caller:
         event["isBase64Encoded"] = raw is not None
         if raw is not None:
             event["body"] = base64.b64encode(raw).decode()
-        return answered(api_app.lambda_handler(event, SimpleNamespace()))  # type: ignore[arg-type]
+        return answered(api_app.lambda_handler(event, a_context()))
 
 
 def answered(answer: dict[str, Any]) -> SimpleNamespace:

@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 
-from tests.moto_world import MotoWorld
+from tests.aws_stack import AwsStack
 
 #: Who asks now: a function's logical id; nobody's rights are looked at while it is empty.
 _asking: list["Rights"] = []
@@ -18,7 +18,7 @@ _PARTS = {"Put": "PutItem", "Delete": "DeleteItem", "Update": "UpdateItem", "Con
 class Rights:
     """`granted` and `used` are pairs of action and resource; tables and the key go by their logical ids."""
 
-    def __init__(self, world: MotoWorld, function: str) -> None:
+    def __init__(self, world: AwsStack, function: str) -> None:
         self.function = function
         self.granted = set(world.grants(function))
         self.used: set[tuple[str, str]] = set()
@@ -32,7 +32,7 @@ class Rights:
 
 
 @contextmanager
-def only_rights_of(world: MotoWorld, function: str) -> Iterator[Rights]:
+def only_rights_of(world: AwsStack, function: str) -> Iterator[Rights]:
     """Until the block is left, every call by a client of this world needs a right of the function."""
     rights = Rights(world, function)
     _asking.append(rights)

@@ -11,9 +11,10 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError as NoRouteError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from swipr import bootstrap, settings
+from swipr import bootstrap, settings, telemetry
+from swipr.api import console_files, page
 from swipr.api.dispatch import answer, failure, problem_reply
-from swipr.api.exchange import Reply, Request
+from swipr.api.exchange import JSON, Reply, Request
 from swipr.api.operations import Operation
 from swipr.api.problems import problem
 from swipr.api.routes import OPERATIONS, methods_of, takes
@@ -38,20 +39,11 @@ CONSOLE_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-CONSOLE_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-        "img-src 'self' blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-        "require-trusted-types-for 'script'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return app.resolve(event, context)
+    with telemetry.invocation(context, request_id=event["requestContext"]["requestId"]):  # the access log's `request`
+        return app.resolve(event, context)
 
 
 # --- the API -----------------------------------------------------------------------------------------
@@ -135,4 +127,20 @@ def console_file(name: str) -> Response[str]:
     if known is None or known[1] not in CONSOLE_TYPES or not path.is_file():
         raise NoRouteError("no such page")
     text = path.read_text(encoding="utf-8")
-    return Response(HTTPStatus.OK, content_type=CONSOLE_TYPES[known[1]], body=text, headers=CONSOLE_HEADERS)
+    headers = page.headers(settings.load())
+    return Response(HTTPStatus.OK, content_type=CONSOLE_TYPES[known[1]], body=text, headers=headers)
+
+
+@app.get("/console/config.json")
+def console_configuration() -> Response[str]:
+    body = page.configuration(settings.load())
+    return Response(HTTPStatus.OK, content_type=JSON, body=body, headers=page.headers(settings.load()))
+
+
+@app.get("/console/big/<name>")
+def big_file(name: str) -> Response[str]:
+    """The list of the page's big files, or where one of them is; only to somebody who is signed in."""
+    authorizer = app.current_event.request_context.authorizer
+    if not (authorizer and authorizer.jwt_claim):
+        raise NoRouteError("it came by a route that asks for no token")
+    return response(console_files.answer(name, bootstrap.api().blobs))

@@ -7,7 +7,7 @@ from urllib.parse import unquote_plus
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from swipr import bootstrap
+from swipr import bootstrap, telemetry
 from swipr.models import ExportRequest, RefitRequest
 from swipr.telemetry import logger
 from swipr.uploads.report import Uploaded
@@ -19,12 +19,19 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Records of the queue Refits, or of objects created under `labels/` and `inbox/`; a raised error brings them
     again."""
     for record in event["Records"]:
-        if record.get("eventSource") == "aws:sqs":
-            do(record["body"], context)
-        elif (upload := uploaded(record)).key.startswith(INBOX):
-            register(upload)
-        else:
-            take_upload(upload, context)
+        with telemetry.invocation(context):
+            take(record, context)
+
+
+def take(record: dict[str, Any], context: LambdaContext) -> None:
+    if record.get("eventSource") == "aws:sqs":
+        do(record["body"], context)
+        return
+    upload = uploaded(record)
+    if upload.key.startswith(INBOX):
+        register(upload)
+    else:
+        take_upload(upload, context)
 
 
 def do(body: str, context: LambdaContext) -> None:
@@ -36,6 +43,7 @@ def do(body: str, context: LambdaContext) -> None:
 
 
 def export(request: ExportRequest, context: LambdaContext) -> None:
+    telemetry.note(export_id=request.export_id)
     written = bootstrap.feedback().export(request, time_left_s=lambda: time_left_s(context))
     if written is not None:
         counts = written.model_dump(include={"export_id", "state", "size", "photos_left_out"})
@@ -47,6 +55,7 @@ def time_left_s(context: LambdaContext) -> float:
 
 
 def refit(request: RefitRequest) -> None:
+    telemetry.note(user_id=request.user_id)
     model, passed, handed, training = bootstrap.feedback().refit(request)
     if model is not None:
         fitted = {"version": model.version, "labels": model.labels, "metrics": model.metrics}
@@ -63,11 +72,13 @@ def refit(request: RefitRequest) -> None:
 
 def register(created: Uploaded) -> None:
     candidate = created.key.removeprefix(INBOX).rpartition("/")[0]
+    telemetry.note(candidate=candidate)
     became = bootstrap.feedback().register(candidate, arrived_at=created.uploaded_at)
     logger().info("candidate", extra=became._asdict())
 
 
 def take_upload(upload: Uploaded, context: LambdaContext) -> None:
+    telemetry.note(upload_id=upload.upload_id)
     report = bootstrap.feedback().take_upload(upload, time_left_s=lambda: time_left_s(context))
     if report is not None:
         counts = report.model_dump(include={"upload_id", "state", "taken", "refused"})

@@ -340,6 +340,15 @@ def test_models_come_newest_version_first(known):
     assert known.models("nobody") == []
 
 
+def test_versions_larger_than_a_page_of_the_database_are_all_listed_and_deleted(known):
+    for version in range(1, 31):  # 1.8 MB, and DynamoDB reads 1 MB at a time
+        known.put_model(a_model(version, head=bytes(60_000)))
+
+    assert [model.version for model in known.models("ann")] == list(range(30, 0, -1))
+    assert known.delete_records("ann") == 30
+    assert known.models("ann") == []
+
+
 def test_a_metric_that_is_no_number_is_refused_and_not_half_stored(known):
     with pytest.raises(ValueError, match="JSON"):
         known.put_model(a_model(metrics={"auc": math.nan}))

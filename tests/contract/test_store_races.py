@@ -17,10 +17,10 @@ def ready(store):
     return store
 
 
-def test_one_of_two_likes_begins_at_the_edge_of_the_budget(store):
+def test_one_of_two_likes_begins_at_the_edge_of_the_budget(store, rounds):
     settings = UserSettings(likes_per_day=1, swipes_per_session=100)
 
-    for number in range(150):
+    for number in range(rounds(150)):
         user_id = f"user-{number}"
         store.create_user(a_user(user_id, settings=settings))
         lease_of(store, user_id)
@@ -56,10 +56,10 @@ def test_one_card_begins_once_however_many_try(ready):
     assert set(begun) == {Begun.YES, Begun.IN_FLIGHT}
 
 
-def test_a_switch_off_that_returned_lets_nothing_begin(store):
+def test_a_switch_off_that_returned_lets_nothing_begin(store, rounds):
     settings = UserSettings(likes_per_day=1000, swipes_per_session=100)
 
-    for number in range(100):
+    for number in range(rounds(100)):
         user_id = f"user-{number}"
         store.create_user(a_user(user_id, settings=settings))
         lease_of(store, user_id)

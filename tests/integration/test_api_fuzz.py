@@ -5,7 +5,6 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from threading import Lock
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,6 +26,7 @@ from swipr.api.openapi import document
 from swipr.api.operations import Operation
 from swipr.api.routes import OPERATIONS, takes
 from tests.api_home import Caller
+from tests.contexts import a_context
 from tests.install import USER
 from tests.lived import granted, live
 
@@ -50,7 +50,7 @@ class OneAtATime:
 
     def __call__(self, name: str, event: Any) -> Any:
         with self.turn:
-            return api_app.lambda_handler(event, SimpleNamespace())  # type: ignore[arg-type]
+            return api_app.lambda_handler(event, a_context())
 
 
 class Counted:
@@ -94,6 +94,7 @@ def served(call: Caller) -> Iterator[Counted]:
         timeouts_s={"Api": 29},
         sign_in=SIGN_IN,
         users=nobody_asks(call),
+        dead_letters=lambda method: (),
         health=dict,
         blob_door=BlobDoor(call.install.blobs),
         cli_secret="-",

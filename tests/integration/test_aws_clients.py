@@ -13,7 +13,8 @@ import swipr.aws
 from local.intrinsics import Resolver, TagLoader
 from swipr import bootstrap, settings
 from swipr.aws import clients
-from tests.moto_world import ACCOUNT, build_stack, moto_world
+from tests.aws_stack import ACCOUNT, build_stack
+from tests.moto_world import moto_world
 
 ROOT = Path(__file__).resolve().parents[2]
 AWS = ROOT / "layers" / "common" / "swipr" / "aws"

@@ -11,12 +11,13 @@ from swipr.forgetting import OF_USERS
 from swipr.roles import roles_of
 from swipr.swiping import tick
 from tests.aws_rights import only_rights_of, watched
+from tests.aws_stack import AwsStack
 from tests.contract.test_store_broken import OPERATIONS
 from tests.contract.test_store_deletion import fill
 from tests.contract.values import NOW, a_status, a_user, later
 from tests.install import USER
 from tests.integration.test_aws_session import AwsInstall
-from tests.moto_world import MotoWorld, moto_world
+from tests.moto_world import moto_world
 from tests.tuned_users import CHAMPIONS, SHADOWS, Watched, run_with, serve, version
 
 #: What the program calls of the store, by the function that does; found by reading it from `bootstrap` on.
@@ -45,7 +46,7 @@ BY_CHANCE = {
 
 
 @pytest.fixture
-def aws() -> Iterator[MotoWorld]:
+def aws() -> Iterator[AwsStack]:
     with moto_world() as world, watched():
         yield world
 
@@ -54,7 +55,7 @@ def unused(granted: set[tuple[str, str]], used: set[tuple[str, str]]) -> set[tup
     return {grant for grant in granted - used if grant[0].startswith("dynamodb:")}
 
 
-def prepared(aws: MotoWorld, *, filled: bool) -> None:
+def prepared(aws: AwsStack, *, filled: bool) -> None:
     """Ann, with one of everything or with nothing, and off."""
     if aws.store.user("ann"):
         aws.store.switch("ann", enabled=False, at=NOW, status=a_status())
@@ -67,7 +68,7 @@ def prepared(aws: MotoWorld, *, filled: bool) -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_may_do_all_it_does_and_has_no_right_to_a_table_beyond(aws: MotoWorld, function: str) -> None:
+def test_a_function_may_do_all_it_does_and_has_no_right_to_a_table_beyond(aws: AwsStack, function: str) -> None:
     used: set[tuple[str, str]] = set()
     for operation in sorted(FUNCTIONS[function]):
         for filled in (False, True):
@@ -79,7 +80,7 @@ def test_a_function_may_do_all_it_does_and_has_no_right_to_a_table_beyond(aws: M
     assert unused(rights.granted, used) <= BY_CHANCE[function]
 
 
-def test_a_tick_may_do_all_it_does_and_no_more(aws: MotoWorld) -> None:
+def test_a_tick_may_do_all_it_does_and_no_more(aws: AwsStack) -> None:
     aws.store.create_user(a_user())
 
     with only_rights_of(aws, "SwipeTick") as rights:
@@ -90,7 +91,7 @@ def test_a_tick_may_do_all_it_does_and_no_more(aws: MotoWorld) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_session_may_do_all_it_does(aws: MotoWorld, seed: int) -> None:
+def test_a_session_may_do_all_it_does(aws: AwsStack, seed: int) -> None:
     install = AwsInstall(Path(), seed)
     install.superlike_too()
     install.tick()
@@ -101,7 +102,7 @@ def test_a_session_may_do_all_it_does(aws: MotoWorld, seed: int) -> None:
     assert {"s3:PutObject", "dynamodb:ConditionCheckItem", "kms:Decrypt"} <= {action for action, _ in rights.used}
 
 
-def test_a_session_may_have_tuned_networks_read(aws: MotoWorld) -> None:
+def test_a_session_may_have_tuned_networks_read(aws: AwsStack) -> None:
     install = AwsInstall(Path(), 1)
     serve(install, version(2, CHAMPIONS), version(3, SHADOWS))
     install.tick()
@@ -114,7 +115,7 @@ def test_a_session_may_have_tuned_networks_read(aws: MotoWorld) -> None:
 
 
 @pytest.mark.parametrize("function", ["Api", "Feedback"])
-def test_a_label_may_be_judged_by_tuned_networks(aws: MotoWorld, function: str) -> None:
+def test_a_label_may_be_judged_by_tuned_networks(aws: AwsStack, function: str) -> None:
     install = AwsInstall(Path(), 1)
     serve(install, version(2, CHAMPIONS))
     user = install.store.user(USER)
@@ -128,7 +129,7 @@ def test_a_label_may_be_judged_by_tuned_networks(aws: MotoWorld, function: str) 
 
 
 @pytest.mark.parametrize("function", ["Api", "Feedback"])
-def test_deleting_all_that_is_a_user_s_is_allowed_everywhere_it_lies(aws: MotoWorld, function: str) -> None:
+def test_deleting_all_that_is_a_user_s_is_allowed_everywhere_it_lies(aws: AwsStack, function: str) -> None:
     places = [
         *(f"{top}/ann/x" for top in OF_USERS),
         "handoffs/h1.json",
@@ -146,7 +147,7 @@ def test_deleting_all_that_is_a_user_s_is_allowed_everywhere_it_lies(aws: MotoWo
     assert aws.blobs.keys("") == []
 
 
-def test_the_api_may_read_what_it_asks_and_reports_by(aws: MotoWorld) -> None:
+def test_the_api_may_read_what_it_asks_and_reports_by(aws: AwsStack) -> None:
     known = ("features/ann/evidence.json", "features/ann/x.bin", "labelled/ann/card/00.jpg", "sessions/ann/s.features")
     for key in known:
         aws.blobs.put(key, b"x")
@@ -156,7 +157,7 @@ def test_the_api_may_read_what_it_asks_and_reports_by(aws: MotoWorld) -> None:
         assert aws.blobs.keys("labelled/ann/card/") == [known[2]]
 
 
-def test_what_no_right_allows_is_told(aws: MotoWorld) -> None:
+def test_what_no_right_allows_is_told(aws: AwsStack) -> None:
     aws.store.create_user(a_user(enabled=False))
 
     with only_rights_of(aws, "SwipeTick"), pytest.raises(AssertionError, match="may not dynamodb:DeleteItem"):

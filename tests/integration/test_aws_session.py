@@ -8,10 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from swipr.models import BlobRange
-from swipr.sessions.session import LEASE_S
-from tests.doubles import Crashes
+from tests.aws_stack import AwsStack, build_stack
 from tests.install import USER, Install
-from tests.moto_world import MotoWorld, build_stack, moto_world
+from tests.moto_world import moto_world
 
 _numbers = itertools.count()
 
@@ -20,7 +19,7 @@ class AwsInstall(Install):
     """Each in a stack of its own."""
 
     def open(self, folder: Path) -> None:
-        self.world: MotoWorld = build_stack(f"install-{next(_numbers)}")
+        self.world: AwsStack = build_stack(f"install-{next(_numbers)}")
         self.store, self.blobs, self.secrets = self.world.store, self.world.blobs, self.world.secrets
 
     def range_of(self, url: str, first: int, last: int) -> BlobRange:
@@ -64,27 +63,6 @@ def test_a_session_delivered_again_does_nothing_more(aws: None) -> None:
 
     assert install.deck.swipes() == swipes > 0
     assert install.store.user(USER) == user
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_session_may_die_before_or_after_every_call(aws: None, after: bool) -> None:
-    whole = Crashes()
-    first = installed(1)
-    first.run(first.queued.pop(), whole)
-    assert {"DynamoStore.begin_action", "DynamoStore.finish_action", "S3Blobs.put"} <= set(whole.calls)
-
-    for at in range(1, len(whole.calls) + 1):
-        install = installed(1)
-        session = install.queued.pop()
-        assert not install.deliver(session, Crashes(at, after=after)), f"call {at} never came"
-        install.check_promises(at_rest=False)
-        install.clock.sleep(LEASE_S + 1)
-        assert install.deliver(session)
-        install.clock.sleep(3601)
-        install.tick()
-        assert all(install.deliver(later) for later in install.queued)
-        install.check_promises()
-        install.check_matches()
 
 
 def test_what_a_session_queues_can_be_read_again(aws: None) -> None:

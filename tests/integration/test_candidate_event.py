@@ -1,11 +1,9 @@
 """From the event about `sums.json` through the handler, and over AWS with the rights that the template grants."""
 
-import json
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +16,9 @@ from swipr.candidates import candidate_report
 from swipr.candidates.candidate import HEAD, SUMS, folder
 from tests.api_home import ENVIRONMENT
 from tests.aws_rights import only_rights_of, watched
+from tests.contexts import a_context
 from tests.doubles import Clock
+from tests.logs import handlers_log
 from tests.moto_world import moto_world
 from tests.moving import Home
 from tests.trained import USER, Trained, trained_home
@@ -42,21 +42,20 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trained
 def deliver(trained: Trained, key: str) -> None:
     at = bootstrap.now() - timedelta(hours=1)
     event = s3_event("bucket", key, 10, trigger="FeedbackCandidate", etag="0", sequencer="1", at=at)
-    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000)
-    feedback_app.lambda_handler(event, context)  # type: ignore[arg-type]
+    feedback_app.lambda_handler(event, a_context("Feedback"))
 
 
 def test_the_event_registers_the_candidate_and_says_so_in_the_log(
-    trained: Trained, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    trained: Trained, caplog: pytest.LogCaptureFixture
 ) -> None:
     name = trained.send(trained.files())
 
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO), handlers_log() as log:
         for _ in range(2):
             deliver(trained, folder(name) + SUMS)
 
     assert trained.user().shadow == 2
-    said = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"candidate"' in line]
+    said = [line for line in log.lines() if line["message"] == "candidate"]
     assert [(line["state"], line["version"]) for line in said] == [("registered", 2), ("unchanged", 2)]
 
 

@@ -13,14 +13,15 @@ from swipr.aws import clients
 from swipr.aws.errors import AwsError
 from swipr.aws.sagemaker import SageMakerTrainer
 from swipr.models import Handoff, RefitRequest
-from tests.moto_world import MotoWorld, moto_world
+from tests.aws_stack import AwsStack
+from tests.moto_world import moto_world
 from tests.trained import USER, Trained, trained_home
 
 ROLE = "arn:aws:iam::123456789012:role/training"
 
 
 @pytest.fixture
-def aws() -> Iterator[MotoWorld]:
+def aws() -> Iterator[AwsStack]:
     with moto_world() as world:
         yield world
 
@@ -49,12 +50,12 @@ def trainer(client: Any) -> SageMakerTrainer:
     return SageMakerTrainer(client, bucket="b", role=ROLE, image="image", instance="ml.m5.xlarge", jobs="swipr")
 
 
-def test_a_stack_without_a_trainer_has_none(aws: MotoWorld) -> None:
+def test_a_stack_without_a_trainer_has_none(aws: AwsStack) -> None:
     assert aws.settings.trainer == "none"
     assert swipr.aws.trainer(aws.settings) is None
 
 
-def test_the_job_is_named_after_the_hand_off_and_runs_the_same_command(aws: MotoWorld, handoff: Handoff) -> None:
+def test_the_job_is_named_after_the_hand_off_and_runs_the_same_command(aws: AwsStack, handoff: Handoff) -> None:
     chosen = {"trainer": "sagemaker", "trainer_role": ROLE, "trainer_image": "image", "trainer_instance": "ml.m5.large"}
     built = swipr.aws.trainer(aws.settings.model_copy(update=chosen))
     assert built is not None

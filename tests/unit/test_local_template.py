@@ -60,6 +60,7 @@ def test_our_own_template_is_read():
         **dict.fromkeys((*slowed, "DELETE /v1/account"), ("swipr/use",)),
         "GET /": None,
         "GET /console/{proxy+}": None,
+        "GET /console/big/{name}": ("swipr/use",),
     }
 
 

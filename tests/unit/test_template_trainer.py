@@ -23,9 +23,9 @@ def resolver(trainer: str) -> Resolver:
 
 
 def feedback_may(trainer: str) -> list[dict[str, Any]]:
-    properties = SOURCE["Resources"]["Feedback"]["Properties"]
+    properties = SOURCE["Resources"]["FeedbackRole"]["Properties"]
     (policy,) = resolver(trainer)(properties["Policies"])
-    statements: list[dict[str, Any]] = policy["Statement"]
+    statements: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
     return statements
 
 

@@ -61,6 +61,11 @@ class Settings(BaseModel):
     code_version: str = "unknown"
     """Which code fitted a model; part of its lineage."""
     console_dir: str = "/opt/python/console"
+    objects_origin: str = ""
+    """Where addresses of objects lead and forms are sent, if not to the page's own origin."""
+    sign_in_url: str = ""
+    """Origin of the page people sign in on; empty where a one-use token in the page's address does it."""
+    sign_in_client: str = ""
     decision_days: int = Field(default=30, ge=1, le=365)
     session_photo_days: int = Field(default=7, ge=1, le=30)
 

@@ -1,8 +1,18 @@
-"""One logger and one metrics collector for all handlers; photos, addresses and secrets never reach either."""
+"""What handlers log and count; photos, addresses, names and secrets never reach either."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from swipr.failures import describe
+from swipr.sessions.measures import Measure
+
+#: The dashboard and the alarms of template.yaml look here; stacks differ by the dimension `service`.
+NAMESPACE = "Swipr"
 
 
 @cache
@@ -10,6 +20,33 @@ def logger() -> Logger:
     return Logger()
 
 
-@cache
-def metrics() -> Metrics:
-    return Metrics(namespace="Swipr")
+@contextmanager
+def invocation(context: LambdaContext, **keys: str) -> Iterator[None]:
+    """Every line logged within carries the request's id and `keys`, and none of an earlier or a parallel request.
+
+    An error is logged by its place, as its words may quote what was sent, and goes on.
+    """
+    log = logger()
+    # Powertools' own decorator keeps its keys on the logger, which the threads of a local runtime share.
+    log.thread_safe_clear_keys()
+    log.thread_safe_append_keys(function_name=context.function_name, function_request_id=context.aws_request_id, **keys)
+    try:
+        yield
+    except Exception as error:
+        log.warning("failed", extra={"reason": describe(error)})
+        raise
+    finally:
+        log.thread_safe_clear_keys()
+
+
+def note(**keys: str) -> None:
+    """Give the lines that follow in this invocation these keys, too."""
+    logger().thread_safe_append_keys(**keys)
+
+
+def count(measures: Iterable[Measure]) -> None:
+    """Print the figures for CloudWatch, in its embedded metric format; one machine prints none."""
+    metrics = EphemeralMetrics(namespace=NAMESPACE)  # one of its own: the usual one is shared between threads
+    for name, unit, value in measures:
+        metrics.add_metric(name=name, unit=unit, value=value)
+    metrics.flush_metrics()

@@ -10,7 +10,8 @@ class AwsError(OSError):
     """A call failed; it may or may not have happened. `answer` is the service's own, never part of the message."""
 
     def __init__(self, service: str, operation: str, code: str, answer: Mapping[str, Any] | None = None) -> None:
-        super().__init__(f"{service} {operation}: {code}")
+        self.plain_words = f"{service} {operation}: {code}"  # of which each is a word of AWS's or of ours
+        super().__init__(self.plain_words)
         self.service, self.operation, self.code = service, operation, code
         self.answer: Mapping[str, Any] = answer or {}
 
