@@ -1,35 +1,16 @@
 """The fact sheet row by row: what the deck makes of each answer, over real HTTP, and every call that it made."""
 
-import json
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import pytest
 
 from swipr.decks.tinder import TinderDeck
-from swipr.errors import SwiprError
-from swipr.models import Answer, DeckHealth, Photo, UserSettings
-from tests.scripted_deck import Call, Reply, ScriptedDeck, scripted_deck
-from tests.tinder_rows import NOW, READ_ROWS, Ill, Raised, Row
+from swipr.models import UserSettings
+from tests.scripted_deck import scripted_deck
+from tests.tinder_asks import outcome, violations
+from tests.tinder_rows import NOW, READ_ROWS
 from tests.tinder_status_rows import STATUS_ROWS
-from tests.tinder_swipe_rows import BARE_CARD, CARD, SWIPE_ROWS
+from tests.tinder_swipe_rows import SWIPE_ROWS
 
 ROWS = [*READ_ROWS, *SWIPE_ROWS, *STATUS_ROWS]
-FINE = Reply(body={"meta": {"status": 200}, "data": {}})
-
-ASKS: Mapping[str, Callable[[TinderDeck, str], object]] = {
-    "cards": lambda deck, origin: deck.cards(),
-    "matches": lambda deck, origin: deck.matches(),
-    "check": lambda deck, origin: deck.check(),
-    "like": lambda deck, origin: deck.like(CARD),
-    "pass": lambda deck, origin: deck.pass_(CARD),
-    "superlike": lambda deck, origin: deck.superlike(CARD),
-    "bare like": lambda deck, origin: deck.like(BARE_CARD),
-    "bare pass": lambda deck, origin: deck.pass_(BARE_CARD),
-    "bare superlike": lambda deck, origin: deck.superlike(BARE_CARD),
-    "photo": lambda deck, origin: deck.photo(Photo(photo_id="p", url=f"{origin}/u/p.jpg?Policy=a&Signature=b")),
-    "foreign photo": lambda deck, origin: deck.photo(Photo(photo_id="p", url="https://images-ssl.gotinder.com/p.jpg")),
-}
 
 
 @pytest.fixture(scope="module")
@@ -38,52 +19,9 @@ def scripted():
         yield running
 
 
-def outcome(scripted: ScriptedDeck, deck: TinderDeck, ask: str, *replies: Reply) -> tuple[object, list[Call]]:
-    """What the deck returns or raises, and the calls that it made."""
-    scripted.take_calls()
-    scripted.replies = list(replies)
-    try:
-        came: object = ASKS[ask](deck, scripted.origin)
-    except SwiprError as error:
-        came = Raised(type(error), str(error), getattr(error, "wait_until", None))
-    return came, scripted.take_calls()
-
-
-def is_as(came: Any, wanted: Any) -> bool:
-    if isinstance(wanted, Ill):
-        return isinstance(came, DeckHealth) and not came.works and wanted == (wanted.words, came.wait_until) and (
-            wanted.words in came.text
-        )  # fmt: skip
-    if isinstance(wanted, Raised):
-        return isinstance(came, Raised) and came._replace(words="") == wanted._replace(words="") and (
-            wanted.words in came.words
-        )  # fmt: skip
-    return bool(came == wanted)
-
-
-def looks_as(call: Call, row: Row) -> bool:
-    headers = all(call.headers.get(name) == value for name, value in row.headers.items())
-    return headers and (row.body is None or json.loads(call.body) == row.body)
-
-
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_row(scripted, row):
-    deck = TinderDeck(
-        "tinder", scripted.origin, "t", (".gotinder.com",), now=lambda: NOW, sleep=lambda _: None, **row.options
-    )
-
-    came, calls = outcome(scripted, deck, row.ask, *row.replies)
-
-    assert is_as(came, row.wanted), came
-    assert tuple(call.line for call in calls) == row.calls
-    assert not calls or looks_as(calls[0], row), calls[0]
-    asked = {
-        ask: outcome(scripted, deck, ask, FINE, FINE)
-        for ask in ("check", "matches", "superlike", "pass", "like", "cards")
-    }
-    assert {ask for ask, (_, calls) in asked.items() if calls} == row.still
-    if row.ask in asked and row.ask not in row.still and not (isinstance(came, Answer) and came.state == "sent"):
-        assert asked[row.ask][0] == came
+    assert violations(scripted, row) == []
 
 
 def test_every_row_has_its_own_name():

@@ -1,8 +1,9 @@
-"""Writes to a data folder from four threads, saying on stdout what is stored, until it is killed.
+"""A local runtime that is written to from five threads, which say on stdout what is stored, until it is killed.
 
-Run by `test_kill`: python -m tests.integration.writer_to_kill FOLDER ROUND
+Run by tests/faults/kill.py: python -m tests.faults.writer_to_kill FOLDER TURN
 """
 
+import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -10,13 +11,11 @@ from itertools import count
 from pathlib import Path
 from threading import Lock, Thread
 
-from local.blobs import FileBlobs
-from local.data_folder import open_folder
-from local.database import Database
-from local.queue import SqliteQueue
-from local.store import SqliteStore
-from swipr.models import Lease, UserSettings
-from swipr.ports import Begun
+from cli.client import running
+from local.runner import Runtime
+from swipr.models import Lease, User, UserSettings
+from swipr.ports import Begun, Blobs, Store
+from tests.aws_stack import TEMPLATE
 from tests.contract.values import (
     NOW,
     TODAY,
@@ -31,6 +30,8 @@ from tests.contract.values import (
     outcome,
 )
 
+#: What is written over HTTP is one number of this user's settings, which only grows.
+OVER_HTTP = "bea"
 _saying = Lock()
 
 
@@ -40,13 +41,13 @@ def say(kind: str, name: str) -> None:
         sys.stdout.flush()
 
 
-def write_labels(store: SqliteStore, turn: str) -> None:
+def write_labels(store: Store, turn: str) -> None:
     for number in count():
         assert store.put_label(a_label(f"a:{turn}-{number}"))
         say("label", f"a:{turn}-{number}")
 
 
-def act(store: SqliteStore, turn: str) -> None:
+def act(store: Store, turn: str) -> None:
     for slot in count(int(turn) * 10_000):
         session = a_session(due_at=later(slot))
         lease = store.take_lease(session, owner=turn, at=NOW, until=later(60))
@@ -57,7 +58,7 @@ def act(store: SqliteStore, turn: str) -> None:
         store.end_session("ann", fence=lease.fence, report=a_report(session.session_id), status=a_status())
 
 
-def run_session(store: SqliteStore, session_id: str, fence: int, day: date) -> None:
+def run_session(store: Store, session_id: str, fence: int, day: date) -> None:
     told = {"fence": fence, "session_id": session_id, "day": day}
     for number in range(100):
         card_id = f"b:{session_id}-{number}"
@@ -72,7 +73,7 @@ def run_session(store: SqliteStore, session_id: str, fence: int, day: date) -> N
         say("sent", card_id)
 
 
-def settle_what_was_left(store: SqliteStore) -> None:
+def settle_what_was_left(store: Store) -> None:
     user = store.user("ann")
     assert user
     assert user.in_flight
@@ -81,31 +82,43 @@ def settle_what_was_left(store: SqliteStore) -> None:
     say("unknown", left.card_id)
 
 
-def write_blobs(blobs: FileBlobs, turn: str) -> None:
+def write_blobs(blobs: Blobs, turn: str) -> None:
     for number in count():
         key = f"c/{turn}/{number}"
         blobs.put(key, key.encode() * 5_000)
         say("blob", key)
 
 
-def send_messages(queue: SqliteQueue, turn: str) -> None:
+def send_messages(send: Callable[[str, str], object], turn: str) -> None:
     for number in count():
-        queue.send("sent", f"{turn}-{number}")
+        send("sent", f"{turn}-{number}")
         say("message", f"{turn}-{number}")
 
 
+def save_settings(folder: Path) -> None:
+    """Over HTTP, as the page does it."""
+    client = running(folder, OVER_HTTP)
+    saved = client.get("/v1/settings")
+    for number in count(saved["likes_per_day"] + 1):
+        client.put("/v1/settings", saved | {"likes_per_day": number})
+        say("setting", str(number))
+
+
 def main(path: str, turn: str) -> None:
-    folder = open_folder(Path(path))
-    database = Database(folder.database)
-    store, queue = SqliteStore(database), SqliteQueue(database, now=lambda: datetime.now(UTC))
-    store.create_user(a_user(settings=UserSettings(likes_per_day=1000, swipes_per_session=100)))
-    store.release_all_leases()
-    blobs = FileBlobs(folder.blobs, sign_key=folder.key, base_url=str, now=lambda: NOW)
+    logging.disable()
+    runtime = Runtime(TEMPLATE, Path(path), schedule_every_s=1e6)
+    runtime.start()
+    store = runtime.store
+    # Not due: the runtime's own tick would start another session of theirs.
+    limits = UserSettings(likes_per_day=1000, swipes_per_session=100)
+    store.create_user(a_user(settings=limits, next_due_at=None))
+    store.create_user(User(user_id=OVER_HTTP, settings=UserSettings(likes_per_day=0)))
     jobs: list[Callable[[], None]] = [
         lambda: write_labels(store, turn),
         lambda: act(store, turn),
-        lambda: write_blobs(blobs, turn),
-        lambda: send_messages(queue, turn),
+        lambda: write_blobs(runtime.blobs, turn),
+        lambda: send_messages(runtime.queue.send, turn),
+        lambda: save_settings(Path(path)),
     ]
     for job in jobs:
         Thread(target=job).start()
