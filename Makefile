@@ -69,8 +69,8 @@ run: $(VENV)/run-ready  ## the main job on this machine; DECK=folder PHOTOS=<dir
 test: $(VENV)/dev-ready  ## the tests (about 8 minutes from nothing on 2 cores)
 	@$(BIN)/python -m pytest -q -m "not slow and not aws" -n 2 $(ARGS)
 
-test-all: $(VENV)/dev-ready  ## the tests and the slow proofs, those of training too
-	@$(BIN)/python -m pytest -q -n 2 $(ARGS)
+test-all: $(VENV)/dev-ready $(AWS)/ready build emulator  ## the tests and all slow proofs: those of AWS and training too (needs python3.13)
+	@SWIPR_REQUIRE_BUILD=1 SWIPR_REQUIRE_AWS=1 $(BIN)/python -m pytest -q -n 2 $(ARGS)
 	@$(MAKE) --no-print-directory test-training
 
 test-aws: $(VENV)/dev-ready $(AWS)/ready build  ## the built stack on an emulator of AWS, each function under its own role (needs python3.13)
