@@ -184,8 +184,13 @@ def test_a_build_without_python_or_sam_says_what_is_missing(tmp_path, monkeypatc
     assert "SAM is not installed" in capsys.readouterr().err
 
 
-def test_ci_does_not_skip_what_it_built():
-    assert "SWIPR_REQUIRE_BUILD=1" in (ROOT / ".ci/run").read_text("utf-8")
+def test_ci_runs_all_proofs_and_those_of_the_build_and_the_emulator_cannot_skip():
+    steps = re.findall(r"^make (.+)$", (ROOT / ".ci/run").read_text("utf-8"), re.M)
+    recipes = dict(re.findall(r"^(test-[a-z]+):.*\n\t@(.*)$", (ROOT / "Makefile").read_text("utf-8"), re.M))
+
+    assert steps == ["test", "test-aws", "faults", 'test-all ARGS="-m slow"']
+    assert "SWIPR_REQUIRE_AWS=1" in recipes["test-aws"]
+    assert recipes["test-all"].startswith("SWIPR_REQUIRE_BUILD=1 SWIPR_REQUIRE_AWS=1 ")
 
 
 # --- contents -------------------------------------------------------------------------------------
