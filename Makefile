@@ -52,7 +52,7 @@ $(TRAIN)/ready: requirements/train.lock | $(TRAIN)/python
 	@touch $@
 
 $(AWS)/python: | $(VENV)/run-ready
-	@PYTHON="$$($(BIN)/python -m bundle.tools)" sh requirements/python.sh $(AWS)
+	@found="$$($(BIN)/python -m bundle.tools)" && PYTHON="$$found" sh requirements/python.sh $(AWS)
 
 $(AWS)/ready: requirements/aws.lock | $(AWS)/python
 	@echo "Installing the emulator of AWS, apart from everything else (once) ..."
@@ -89,7 +89,7 @@ quality-quick: $(VENV)/run-ready  ## the same through the whole product, `swipr 
 	@$(BIN)/python bench/quality_quick.py $(ARGS)
 
 build: $(VENV)/run-ready $(SAM)/ready  ## what is deployed, into .aws-sam/build (needs python3.13); ARGS="--backbone NAME" for another
-	@$(BIN)/python -m bundle.build $(ARGS)
+	@$(BIN)/python -m bundle.build $(if $(filter build,$(MAKECMDGOALS)),$(ARGS))
 
 deploy: $(VENV)/run-ready $(SAM)/ready  ## Swipr on AWS, guided the first time: builds, deploys, adds the first user (needs python3.13)
 	@exec $(BIN)/swipr deploy $(ARGS)

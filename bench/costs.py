@@ -62,9 +62,9 @@ _NOTES: Final = """\
 List prices of us-east-1 in 2026, x86, on demand; nothing was billed. Assumed: {pacing:g} s between swipes,
 {judge:g} ms of the judge a photo (9 were measured here), {tick:g} s a tick. What is free is shared by all that an
 account does; sessions stand at their list price in both columns. The key costs a dollar more after each of its
-first two yearly rotations. Not counted: pages looked at, refits, logs beyond 5 GB, requests to the key beyond
-20,000 (0.03 for 10,000), stored data (a GB: tables 0.25 and their back-ups 0.20, objects 0.023), traffic to the
-browser (0.09 a GB after 100), training jobs."""
+first two yearly rotations. Not counted: pages looked at, refits, logs beyond 5 GB, requests to keys (ours, and AWS's
+own of the tables) beyond 20,000 (0.03 for 10,000), stored data (a GB: tables 0.25 and their back-ups 0.20, objects
+0.023), traffic to the browser (0.09 a GB after 100), training jobs."""
 
 
 class Item(NamedTuple):

@@ -62,7 +62,7 @@ def _arguments() -> argparse.Namespace:
     add("--sets", type=_one_of(quality_photos.SETS), default=quality_photos.SETS, help="comma-separated")
     add("--labels", type=_labels, default=quality_runs.LABELS, help="20, 50, 100, 200, all; comma-separated")
     add("--systems", type=_one_of(names), default=names, help=", ".join(names))
-    add("--draws", type=int, help="of labels, for each system; by default 5, and 2 for the slow ones; `all` is one")
+    add("--draws", type=int, help="of labels, for each system; by default 5; `all` is one")
     add("--write", action="store_true", help=f"put the table into {README.name} between its markers")
     add("--known", action="store_true", help="measure nothing; show what has been")
     add("--again", action="store_true", help="measure slow systems too whose figures are of earlier code")

@@ -141,11 +141,11 @@ _SEEN = ("swipr.photos", "swipr.backbone")
 SYSTEMS = (
     System(OURS, "recommended", ours, _code("swipr.fitting", *_SEEN)),
     System(
-        TUNED, "recommended+photos", tuned, _code(alone=_TUNING), draws=2,
+        TUNED, "recommended+photos", tuned, _code(alone=_TUNING),
         fewest=200, slow=True, size_px=tuned_px,
     ),
     System(BUILT_IN, "builtin", ours, _code("swipr.fitting", *_SEEN)),
-    System(CNN, "photos", small_cnn, _code("bench.peers_cnn"), draws=2, slow=True, size_px=lambda: CNN_PX),
+    System(CNN, "photos", small_cnn, _code("bench.peers_cnn"), slow=True, size_px=lambda: CNN_PX),
     System(NEIGHBOURS, "recommended", nearest_neighbours, _code("bench.peers", *_SEEN)),
     System(REGRESSION, "recommended", logistic_regression, _code("bench.peers", *_SEEN)),
     System(NOBODY, "recommended", always_pass, _code("bench.peers")),

@@ -212,7 +212,7 @@ def _after(cloudformation: Any, name: str) -> Stack:
 
 
 def _sam(chosen: Chosen, answers: Answers, tools: Tools, address: str) -> None:
-    parameters = answers.overrides() | {"CodeVersion": chosen.code_version}
+    parameters = deploy_answers.told(answers) | {"CodeVersion": chosen.code_version}
     deploy_stack.deploy(
         tools.run,
         tools.sam,

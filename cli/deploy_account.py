@@ -14,7 +14,10 @@ _NO_CREDENTIALS = (
     "no credentials of AWS are found, or not whole. Sign in with the AWS command line (`aws configure sso`), name a "
     "profile in AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; then deploy again"
 )
-_REFUSED = "AWS takes these credentials no more, or never did ({code}): sign in again, then deploy again"
+_REFUSED = (
+    "AWS takes these credentials no more, or never did ({code}): sign in again, then deploy again. Or this account has "
+    "not switched the region on, as newer ones must be"
+)
 _SAID = {
     "NoCredentialsError": _NO_CREDENTIALS,
     "PartialCredentialsError": _NO_CREDENTIALS,

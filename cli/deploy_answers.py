@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
-from local.intrinsics import TemplateError
+import yaml
+
+from local.intrinsics import TagLoader, TemplateError
 from local.template import read_application
 from swipr.errors import InputError
 
@@ -43,7 +45,7 @@ class Answers:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
     def overrides(self) -> dict[str, str]:
-        """All that the template is told, whatever it was told before."""
+        """What the template is told other than its defaults."""
         own = {
             "AlarmEmail": self.alarm_email,
             "Architecture": self.architecture,
@@ -51,6 +53,16 @@ class Answers:
             "TickRate": f"rate({self.tick_minutes} minutes)",
         }
         return own | dict(self.parameters)
+
+
+def told(answers: Answers) -> dict[str, str]:
+    """Every parameter of the template but the page's address, which is found out.
+
+    One that is left out would stay as the stack was told before, also after it was taken out of the file.
+    """
+    document = yaml.load(TEMPLATE.read_text("utf-8"), Loader=TagLoader)  # noqa: S506 - a SafeLoader
+    defaults = {name: str(body["Default"]) for name, body in document["Parameters"].items() if name != "ConsoleUrl"}
+    return defaults | answers.overrides()
 
 
 def check(answers: Answers) -> None:

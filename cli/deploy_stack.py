@@ -75,16 +75,24 @@ def ready(cloudformation: Any, name: str, sleep: Callable[[float], None], say: C
     if stack and stack.status in _UNMADE:
         say(f"The stack {name} was begun and never made ({stack.status}); that is removed.")
         call(cloudformation, "delete_stack", StackName=name)
-        stack = _settled(cloudformation, name, sleep, say)
+        stack = _settled(cloudformation, name, sleep, say, leaving=True)
     return stack if stack and stack.status != "DELETE_COMPLETE" else None
 
 
 def _settled(
-    cloudformation: Any, name: str, sleep: Callable[[float], None], say: Callable[[str], None]
+    cloudformation: Any,
+    name: str,
+    sleep: Callable[[float], None],
+    say: Callable[[str], None],
+    *,
+    leaving: bool = False,
 ) -> Stack | None:
+    """With `leaving` a state from before its deletion is not yet the end."""
     for look in range(LOOKS):
         stack = read(cloudformation, name)
-        if stack is None or stack.status in _UNMADE or not stack.status.endswith("_IN_PROGRESS"):
+        if stack is None:
+            return None
+        if not leaving if stack.status in _UNMADE else not stack.status.endswith("_IN_PROGRESS"):
             return stack
         if look == 0:
             say(f"The stack {name} is {stack.status}; waiting for the end of it ...")

@@ -1,6 +1,7 @@
 // Photos of decisions: fetched with the access token into blob addresses, given back when their card leaves the page.
 
 import { readPhoto } from "/console/api.js";
+import { inTurn } from "/console/turns.js";
 
 /** "card_id n" -> promise of a blob address */
 const addresses = new Map();
@@ -26,7 +27,7 @@ export async function showPhoto(frame, cardId, n, alt) {
 function addressOf(cardId, n) {
   const name = key(cardId, n);
   if (!addresses.has(name)) {
-    const address = readPhoto(cardId, n).then((blob) => URL.createObjectURL(blob));
+    const address = inTurn(() => readPhoto(cardId, n)).then((blob) => URL.createObjectURL(blob));
     address.catch(() => addresses.delete(name));
     addresses.set(name, address);
   }

@@ -136,7 +136,8 @@ class Account:
         if StackName == deploy_stack.SAMS:
             self.sams_status = None
             return
-        self.next_states = ["DELETE_IN_PROGRESS", None]
+        before = json.loads((self.folder / "stack.json").read_text())["status"]
+        self.next_states = [before, "DELETE_IN_PROGRESS", None]  # CloudFormation may still tell of before
 
     def _admin_create_user(self, **asked: Any) -> None:
         if asked["Username"] in self.users:

@@ -9,7 +9,8 @@ from tests.aws.readers_data import Properties, Reader
 
 def log_group(emulator: Emulator, name: str, _: Mapping[str, Any]) -> Properties:
     said = emulator.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-    return next(({"RetentionInDays": each.get("retentionInDays")} for each in said if each["logGroupName"] == name), {})
+    kept = {each["logGroupName"]: each.get("retentionInDays") for each in said}
+    return {"LogGroupName": name, "RetentionInDays": kept[name]} if name in kept else {}
 
 
 def alarm(emulator: Emulator, name: str, _: Mapping[str, Any]) -> Properties:

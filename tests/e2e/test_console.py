@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -86,6 +87,34 @@ def test_every_path_called_is_one_the_api_has():
     called = {re.sub(r"\$\{[^}]*\}", "{}", path.partition("?")[0]) for path in literals}
 
     assert called == ROUTES
+
+
+TURNS = """
+import { inTurn } from "./turns.js";
+let now = 0, most = 0, order = [];
+const work = (n) => async () => {
+  most = Math.max(most, ++now);
+  await new Promise((go) => setTimeout(go, 0));
+  now -= 1;
+  order.push(n);
+  if (n % 3 === 0) throw new Error("no");
+};
+const ends = await Promise.allSettled(Array.from({ length: 20 }, (_, n) => inTurn(work(n))));
+await Promise.allSettled(Array.from({ length: 9 }, () => inTurn(work(1))));
+console.log(most, order.slice(0, 20).every((n, place) => n === place), ends.filter((e) => e.reason).length, now);
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no node")
+def test_four_photos_are_asked_for_at_once_and_a_failure_keeps_no_place(tmp_path):
+    (tmp_path / "turns.js").write_text((CONSOLE / "turns.js").read_text("utf-8"), "utf-8")
+    (tmp_path / "package.json").write_text('{"type": "module"}', "utf-8")
+    (tmp_path / "main.js").write_text(TURNS, "utf-8")
+
+    ran = subprocess.run(["node", "main.js"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+
+    assert ran.stdout.split() == ["4", "true", "7", "0"]
+    assert "inTurn(() => readPhoto(" in (CONSOLE / "photos.js").read_text("utf-8")
 
 
 def test_every_action_of_the_page_has_a_handler():

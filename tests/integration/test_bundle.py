@@ -2,6 +2,7 @@
 
 import re
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -191,6 +192,27 @@ def test_ci_runs_all_proofs_and_those_of_the_build_and_the_emulator_cannot_skip(
     assert steps == ["test", "test-aws", "faults", 'test-all ARGS="-m slow"']
     assert "SWIPR_REQUIRE_AWS=1" in recipes["test-aws"]
     assert recipes["test-all"].startswith("SWIPR_REQUIRE_BUILD=1 SWIPR_REQUIRE_AWS=1 ")
+
+
+@pytest.mark.parametrize("target", ["test-aws", "test-all"])
+def test_what_is_told_to_the_tests_is_not_told_to_the_build_before_them(target):
+    def builds(*goals):
+        make = ["make", "-n", *goals, "ARGS=-m slow"]
+        ran = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+        return re.findall(r"-m bundle\.build *(.*)$", ran.stdout, re.M)
+
+    assert builds(target) == [""]
+    assert builds("build") == ["-m slow"]
+
+
+def test_without_the_python_of_lambda_no_other_becomes_the_emulator_s(tmp_path):
+    # Its own message is what is seen; another Python's environment would fail much later, in other words.
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    (recipe,) = re.findall(r"^\$\(AWS\)/python:.*\n\t@(.*)$", makefile, re.M)
+    shell = recipe.replace("$(BIN)/python -m bundle.tools", "exit 1").replace("$(AWS)", str(tmp_path / "v"))
+
+    assert subprocess.run(["sh", "-c", shell.replace("$$", "$")], cwd=ROOT, timeout=60, check=False).returncode == 1
+    assert not (tmp_path / "v").exists()
 
 
 # --- contents -------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
+from bundle.translation import source
 from cli import deploy, deploy_account, deploy_answers, deploy_stack, deploy_uploads
 from cli.deploy_answers import Answers
 from cli.main import app
@@ -189,6 +190,18 @@ def test_answers_given_once_are_remembered_also_when_it_then_fails(account, run,
     assert (told["TickRate"], told["DecisionDays"], told["SessionPhotoDays"]) == ("rate(9 minutes)", "14", "3")
 
 
+def test_an_answer_taken_out_of_the_file_is_taken_back(account, run, tmp_path):
+    # CloudFormation keeps what it was told before of each parameter that it is not told again.
+    run(given={"parameters": {"DecisionDays": "14", "Trainer": "none"}})
+    file = tmp_path / "answers.toml"
+    file.write_text(file.read_text().replace('DecisionDays = "14"\n', ""))
+
+    run()
+
+    assert account.parameters(-1)["DecisionDays"] == "30"
+    assert set(account.parameters(-1)) == set(source(ROOT / "template.yaml")["Parameters"])
+
+
 def test_an_update_still_running_is_waited_for(account, run):
     account.set_stack("UPDATE_IN_PROGRESS", ApiUrl=ADDRESS)
     account.next_states = ["UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"]
@@ -203,6 +216,7 @@ def test_a_first_deployment_that_came_to_nothing_is_cleared_away(account, run, s
 
     assert run()[0] == 0
     assert account.deleted == ["swipr"]
+    assert account.next_states == [], "it was waited for"
 
 
 def test_sam_s_own_stack_is_cleared_away_if_it_was_cut_short_and_else_left(account, run):
@@ -421,7 +435,11 @@ SAM_PYTHON = ROOT / ".venv-sam" / "bin" / "python"
 
 @pytest.mark.skipif(not SAM_PYTHON.is_file(), reason="SAM is not installed: make build")
 def test_sam_reads_the_parameters_as_they_are_meant():
-    meant = FINE.overrides() | {"TinderPlatform": "", "CodeVersion": "abc-dirty", "TrainerImage": "1.dkr/x:latest=y"}
+    meant = deploy_answers.told(FINE) | {
+        "TinderPlatform": "",
+        "CodeVersion": "abc-dirty",
+        "TrainerImage": "1.dkr/x:latest=y",
+    }
     told = [f'{name}="{value}"' for name, value in sorted(meant.items())]
     program = (
         "import sys, json; from samcli.cli.types import CfnParameterOverridesType as T; read = {};"

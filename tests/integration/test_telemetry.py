@@ -18,6 +18,7 @@ from local.queue import Message
 from local.runner import OF_THIS_MACHINE
 from local.template import read_application
 from swipr import bootstrap, dead_letters, telemetry
+from swipr.failures import describe
 from swipr.models import ExportRequest, RefitRequest, SessionReport
 from swipr.sessions.measures import of_session
 from swipr.telemetry import logger
@@ -130,13 +131,16 @@ def test_a_failed_session_is_found_by_its_id_and_quotes_nothing(refused: Install
     session_id, event = session_event(refused)
 
     break_the_store()
-    with pytest.raises(OSError, match="planted"):
+    with pytest.raises(telemetry.FailedError) as raised:
         app.session_handler(event, a_context("SwipeSession", "request-1"))
 
     (line,) = log.lines()
     assert (line["message"], line["session_id"], line["function_request_id"]) == ("failed", session_id, "request-1")
     assert line["reason"].startswith("OSError at ")
     assert "tok-7f3a" not in log.written.getvalue()
+    # Lambda's own runtime logs these two and the lines of code, and keeps them in a dead letter.
+    assert (raised.type.__name__, str(raised.value)) == ("OSError", "")
+    assert describe(raised.value) == line["reason"], "from the same place"
 
 
 def queued(message: RefitRequest | ExportRequest) -> dict[str, Any]:
@@ -160,7 +164,7 @@ def test_a_dead_letter_says_by_what_the_log_tells_why(
     refused: Install, log: Log, event: dict[str, Any], box: dead_letters.Box
 ) -> None:
     break_the_store()
-    with pytest.raises(OSError, match="planted"):
+    with pytest.raises(telemetry.FailedError, match=r"\A\Z"):
         feedback_app.lambda_handler(event, a_context("Feedback", "request-1"))
 
     body = event["Records"][0]["body"] if box is dead_letters.REFITS else json.dumps({"requestPayload": event})

@@ -103,6 +103,11 @@ def test_nothing_of_a_first_deployment_that_fails_is_protected_from_being_taken_
     }  # fmt: skip
 
 
+def test_an_e_mail_names_one_person_however_it_is_written(resources):
+    # By default Cognito tells capitals apart, for good.
+    assert resources["People"]["Properties"]["UsernameConfiguration"] == {"CaseSensitive": False}
+
+
 def test_the_api_answers_no_other_origin(resources):
     """A route of ANY takes preflights too and asks them for a token: CORS would need routes of its own."""
     assert "x-amazon-apigateway-cors" not in resources["Gateway"]["Properties"]["Body"]

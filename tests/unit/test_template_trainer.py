@@ -63,10 +63,23 @@ def test_a_job_reads_and_writes_where_it_must_and_nowhere_else() -> None:
     assert may['"s3:ListBucket"']["Condition"] == {
         "StringLike": {"s3:prefix": ["handoffs/*", "labelled/*", "training/code.zip"]}
     }
-    assert len(may) == 4
+    assert len(may) == 6
     assert all("*" not in action for action in may)
     (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trusted["Principal"] == {"Service": "sagemaker.amazonaws.com"}
+
+
+def test_a_job_may_fetch_its_image() -> None:
+    # SageMaker pulls it by the job's own role; without these no job would start.
+    role = resolver("sagemaker")(SOURCE["Resources"]["TrainingRole"]["Properties"])
+    statements = of_action(role["Policies"][0]["PolicyDocument"]["Statement"], "ecr:")
+
+    assert {json.dumps(each["Action"]): each["Resource"] for each in statements} == {
+        '["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]': (
+            "arn:aws:ecr:*:*:repository/*"
+        ),
+        '"ecr:GetAuthorizationToken"': "*",
+    }
 
 
 @pytest.mark.parametrize(("trainer", "role"), [("none", ""), ("sagemaker", "arn:local:iam:::TrainingRole")])

@@ -20,11 +20,22 @@ def logger() -> Logger:
     return Logger()
 
 
+class FailedError(Exception):
+    """An error without its words, which Lambda would log and keep in a dead letter; raised under the error's own name.
+
+    `plain_words` are those that never quote anything, and are all that it says.
+    """
+
+    def __init__(self, plain_words: str) -> None:
+        super().__init__(plain_words)
+        self.plain_words = plain_words
+
+
 @contextmanager
 def invocation(context: LambdaContext, **keys: str) -> Iterator[None]:
     """Every line logged within carries the request's id and `keys`, and none of an earlier or a parallel request.
 
-    An error is logged by its place, as its words may quote what was sent, and goes on.
+    An error is logged by its place, as its words may quote what was sent, and goes on without them.
     """
     log = logger()
     # Powertools' own decorator keeps its keys on the logger, which the threads of a local runtime share.
@@ -34,9 +45,15 @@ def invocation(context: LambdaContext, **keys: str) -> Iterator[None]:
         yield
     except Exception as error:
         log.warning("failed", extra={"reason": describe(error)})
-        raise
+        raise _wordless(error) from None
     finally:
         log.thread_safe_clear_keys()
+
+
+def _wordless(error: Exception) -> FailedError:
+    """Of the same name and from the same place, as dead letters and the local log tell both."""
+    named: type[FailedError] = type(type(error).__name__, (FailedError,), {})
+    return named(getattr(error, "plain_words", "")).with_traceback(error.__traceback__)
 
 
 def note(**keys: str) -> None:
