@@ -18,14 +18,24 @@ class ClientError(Exception):
     """The API said no, or nobody answered; the message says why and what to do."""
 
 
+class RefusedError(ClientError):
+    """The API said no."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class Client:
     """Calls as one user. Raises ClientError for anything but a 2xx answer."""
+
+    #: What may be the matter when nobody answers.
+    ask_if = "is `swipr up` running?"
 
     def __init__(self, address: str, fresh_token: Callable[[], str]) -> None:
         """`fresh_token` gives a one-use token: at the start, and when the access token has ended."""
         self._address, self._fresh_token = address, fresh_token
-        self._session = requests.Session()
-        self._session.trust_env = False  # loopback needs no proxy
+        self._session = self.plain_session()
         self._sign_in()
 
     def get(self, path: str, **query: str | int) -> Json:
@@ -37,8 +47,17 @@ class Client:
     def post(self, path: str, body: Json) -> Json:
         return self._call("POST", path, json=body)
 
+    def post_photo(self, path: str, photo: bytes, content_type: str) -> Json:
+        return self._call("POST", path, data=photo, headers={"Content-Type": content_type})
+
     def delete(self, path: str, **query: str | int) -> Json:
         return self._call("DELETE", path, params=query)
+
+    def plain_session(self) -> requests.Session:
+        """Without a token: for addresses that the API gives out, which carry their own signature."""
+        session = requests.Session()
+        session.trust_env = False  # loopback needs no proxy
+        return session
 
     def close(self) -> None:
         self._session.close()
@@ -58,12 +77,12 @@ class Client:
         try:
             return self._session.request(method, self._address + path, timeout=TIMEOUT_S, **options)
         except requests.RequestException as error:
-            raise ClientError(f"{method} {path}: no answer ({type(error).__name__}); is `swipr up` running?") from None
+            raise ClientError(f"{method} {path}: no answer ({type(error).__name__}); {self.ask_if}") from None
 
 
 def _value(answer: requests.Response, method: str, path: str) -> Json:
     if not answer.ok:
-        raise ClientError(f"{method} {path}: {_reason(answer)}")
+        raise RefusedError(f"{method} {path}: {_reason(answer)}", answer.status_code)
     value: Json = answer.json()
     return value
 

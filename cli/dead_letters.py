@@ -3,18 +3,15 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from cli.client import Admin, ClientError
-from cli.said import DEFAULT_DATA, AsJson, DataFolder, answered, echo_json
+from cli.said import DEFAULT_DATA, AsJson, DataFolder, Region, Stack, answered, echo_json, echo_table
 
 app = typer.Typer(help="Messages that failed for good: what they were and why, and another try.", no_args_is_help=True)
-Stack = Annotated[str | None, typer.Option("--stack", help="A stack on AWS instead of a running `swipr up`.")]
-Region = Annotated[str | None, typer.Option("--region", help="Of the stack; else that of your AWS settings.")]
 #: Something stays dead, as nobody could ever read it.
 STAYS = 3
 DONE = {"resend": "sent again", "drop": "dropped", "keep": "stays"}
@@ -92,7 +89,7 @@ def _show(letters: Sequence[Json], last: str) -> None:
     for letter in letters:
         row = (letter["queue"], letter["kind"], letter["about"], _age(letter["age_s"]), letter["reason"])
         table.add_row(*row, DONE[letter["next"]])
-    Console(soft_wrap=True, highlight=False, markup=False).print(table)
+    echo_table(table)
 
 
 def _age(seconds: float) -> str:

@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from cli.client import Client, ClientError
-from cli.said import DEFAULT_DATA, DEFAULT_USER, AsJson, DataFolder, UserName, as_user, echo_json
+from cli.said import (
+    DEFAULT_DATA,
+    DEFAULT_USER,
+    AsJson,
+    DataFolder,
+    Region,
+    Stack,
+    UserName,
+    Where,
+    as_user,
+    echo_json,
+)
 
 app = typer.Typer(help="Where cards come from: connect one, check it, forget its token.", no_args_is_help=True)
 
@@ -19,24 +30,40 @@ def connect(
     accept_terms: Annotated[
         bool, typer.Option("--accept-terms", help="You have read what connecting may cost, and accept it.")
     ] = False,
+    stack: Stack = None,
+    region: Region = None,
+    as_json: AsJson = False,
 ) -> None:
     """Connect a deck. Its token is asked for without being shown, or read from standard input; never an argument."""
-    as_user(data, user, lambda client: _connect(client, deck, accepted=accept_terms))
+    where = Where(data, user, stack, region)
+    as_user(where, lambda client: _connect(client, deck, accepted=accept_terms, as_json=as_json), as_json=as_json)
 
 
 @app.command()
-def check(data: DataFolder = DEFAULT_DATA, user: UserName = DEFAULT_USER, as_json: AsJson = False) -> None:
+def check(
+    data: DataFolder = DEFAULT_DATA,
+    user: UserName = DEFAULT_USER,
+    stack: Stack = None,
+    region: Region = None,
+    as_json: AsJson = False,
+) -> None:
     """Does it still work? Asks the deck once. Exit status 1 if it does not."""
-    as_user(data, user, lambda client: _check(client, as_json=as_json), as_json=as_json)
+    as_user(Where(data, user, stack, region), lambda client: _check(client, as_json=as_json), as_json=as_json)
 
 
 @app.command()
-def forget(data: DataFolder = DEFAULT_DATA, user: UserName = DEFAULT_USER) -> None:
+def forget(
+    data: DataFolder = DEFAULT_DATA,
+    user: UserName = DEFAULT_USER,
+    stack: Stack = None,
+    region: Region = None,
+    as_json: AsJson = False,
+) -> None:
     """Forget the deck's token; swiping is switched off."""
-    as_user(data, user, _forget)
+    as_user(Where(data, user, stack, region), lambda client: _forget(client, as_json=as_json), as_json=as_json)
 
 
-def _connect(client: Client, deck: str, *, accepted: bool) -> None:
+def _connect(client: Client, deck: str, *, accepted: bool, as_json: bool) -> None:
     choices = {choice["deck"]: choice for choice in client.get("/v1/deck")["decks"]}
     if deck not in choices:
         raise ClientError(f"there is no deck {deck!r} here; choose one of: {', '.join(choices)}")
@@ -48,7 +75,10 @@ def _connect(client: Client, deck: str, *, accepted: bool) -> None:
     body = {"deck": deck, "accept_terms": bool(terms)}
     if needs_token:
         body["token"] = _token(deck)
-    client.put("/v1/deck", body)
+    status = client.put("/v1/deck", body)
+    if as_json:
+        echo_json(status)
+        return
     typer.echo(f"Connected {deck}. It is a dry run until you allow acting on it; `swipr deck check` asks it once.")
 
 
@@ -83,6 +113,9 @@ def _check(client: Client, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _forget(client: Client) -> None:
-    client.delete("/v1/deck")
+def _forget(client: Client, *, as_json: bool) -> None:
+    status = client.delete("/v1/deck")
+    if as_json:
+        echo_json(status)
+        return
     typer.echo("The deck's token is forgotten, and swiping is off.")

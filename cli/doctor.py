@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import typer
 
-from cli.client import Admin, Client, ClientError, running
-from cli.said import DEFAULT_DATA, DEFAULT_USER, AsJson, DataFolder, UserName, echo_json
+from cli.client import Admin, Client, ClientError
+from cli.said import DEFAULT_DATA, DEFAULT_USER, AsJson, DataFolder, Json, Region, Stack, UserName, Where, echo_json
 from local import backbone_folder, backbones
 from swipr.errors import SwiprError
 
@@ -22,7 +22,6 @@ FREE_BYTES = 500_000_000
 AHEAD_S = 120.0
 #: When this was written; a clock before it is wrong.
 NOT_BEFORE = datetime(2026, 11, 1, tzinfo=UTC)
-Json = dict[str, Any]
 
 
 class Finding(NamedTuple):
@@ -33,9 +32,19 @@ class Finding(NamedTuple):
     text: str
 
 
-def doctor(data: DataFolder = DEFAULT_DATA, user: UserName = DEFAULT_USER, as_json: AsJson = False) -> None:
-    """Does it still work? Looks at every part; exit status 1 if one is wrong."""
-    findings = list(look(data, user, datetime.now(UTC)))
+def doctor(
+    data: DataFolder = DEFAULT_DATA,
+    user: UserName = DEFAULT_USER,
+    stack: Stack = None,
+    region: Region = None,
+    as_json: AsJson = False,
+) -> None:
+    """Does it still work? Looks at every part; exit status 1 if one is wrong.
+
+    Of a stack: the clock, sign-in and API, the user, the deck; what failed for good is in `swipr dead-letters list`.
+    """
+    now = datetime.now(UTC)
+    findings = list(look_at_stack(Where(data, user, stack, region), now) if stack else look(data, user, now))
     well = all(finding.ok for finding in findings)
     if as_json:
         echo_json({"ok": well, "checks": [finding._asdict() for finding in findings]})
@@ -61,8 +70,21 @@ def look(data: Path, user: str, now: datetime) -> Iterator[Finding]:
         return
     yield _guarded("judge", lambda: _judge(data))
     yield _guarded("messages", lambda: _messages(data))
-    yield _guarded("user", lambda: _user(data, user))
-    yield _guarded("deck", lambda: _deck(data, user))
+    yield from _of_user(Where(data, user))
+
+
+def look_at_stack(where: Where, now: datetime) -> Iterator[Finding]:
+    """What can be asked of a stack as one of its users."""
+    yield _guarded("clock", lambda: _clock(None, now))
+    answers = _guarded("stack", lambda: _answers(where))
+    yield answers
+    if answers.ok:
+        yield from _of_user(where)
+
+
+def _of_user(where: Where) -> Iterator[Finding]:
+    yield _guarded("user", lambda: _user(where))
+    yield _guarded("deck", lambda: _deck(where))
 
 
 def _guarded(name: str, look_at: Callable[[], tuple[bool, str]]) -> Finding:
@@ -72,10 +94,10 @@ def _guarded(name: str, look_at: Callable[[], tuple[bool, str]]) -> Finding:
         return Finding(name, False, str(error) or type(error).__name__)
 
 
-def _clock(data: Path, now: datetime) -> tuple[bool, str]:
+def _clock(data: Path | None, now: datetime) -> tuple[bool, str]:
     if now < NOT_BEFORE:
         return False, f"says {now:%Y-%m-%d %H:%M} UTC; set it, as budgets count by the day"
-    written = [path.stat().st_mtime for path in data.glob("swipr.db*")] if data.is_dir() else []
+    written = [path.stat().st_mtime for path in data.glob("swipr.db*")] if data and data.is_dir() else []
     ahead_s = max(written, default=0.0) - now.timestamp()
     if ahead_s > AHEAD_S:
         return False, f"is {ahead_s:.0f} s behind what was written last; set it, or wait that long"
@@ -128,20 +150,29 @@ def _messages(data: Path) -> tuple[bool, str]:
     return True, "none failed for good"
 
 
-def _user(data: Path, user: str) -> tuple[bool, str]:
-    status = _asked(data, user, lambda client: client.get("/v1/status"))
+def _answers(where: Where) -> tuple[bool, str]:
+    began = time.monotonic()
+    _asked(where, lambda client: client.get("/v1/switch"))
+    return True, f"{where.stack} answers, signed in, in {1000 * (time.monotonic() - began):.0f} ms"
+
+
+def _user(where: Where) -> tuple[bool, str]:
+    status = _asked(where, lambda client: client.get("/v1/status"))
     model = f"model v{status['model']['version']}" if status["model"] else "no model yet"
     said = f"; {status['status']['text']}" if status["status"] else ""
-    return True, f"{user}: {status['switch']}, {'acting' if status['acting'] else 'dry run'}, {model}{said}"
+    return (
+        True,
+        f"{status['user_id']}: {status['switch']}, {'acting' if status['acting'] else 'dry run'}, {model}{said}",
+    )
 
 
-def _deck(data: Path, user: str) -> tuple[bool, str]:
-    health = _asked(data, user, lambda client: client.get("/v1/deck/check"))
+def _deck(where: Where) -> tuple[bool, str]:
+    health = _asked(where, lambda client: client.get("/v1/deck/check"))
     return health["works"], health["text"]
 
 
-def _asked(data: Path, user: str, ask: Callable[[Client], Json]) -> Json:
-    client = running(data, user)
+def _asked(where: Where, ask: Callable[[Client], Json]) -> Json:
+    client = where.client()
     try:
         return ask(client)
     finally:

@@ -11,10 +11,11 @@ from typing import Any
 
 import requests
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cli.client import Client, ClientError, running
+from cli.client import Client, ClientError
 from cli.label_files import LabelFileError, UploadForm, open_labels
+from cli.said import Where, plain
 
 UPLOAD_TIMEOUT_S = 60  # between two pieces, and for the answer
 LOOK_S = 0.3
@@ -30,8 +31,7 @@ class Chosen:
     """The options of `swipr label import`."""
 
     path: Path
-    data: Path
-    user: str
+    where: Where
     as_json: bool
     wait: bool
 
@@ -63,7 +63,7 @@ def summary(report: Json) -> Iterator[str]:
         yield f"Uploaded as {report['upload_id']}; what becomes of it: GET /v1/uploads/{report['upload_id']}"
         return
     if report["why"]:
-        yield f"Not taken: {_plain(report['why'])}"
+        yield f"Not taken: {plain(report['why'])}"
     if report.get("restored"):
         restored = ", ".join(f"{n} {kind}" for kind, n in report["restored"].items())
         yield f"Restored {restored}; refused {report['refused']}"
@@ -72,14 +72,14 @@ def summary(report: Json) -> Iterator[str]:
     refused = [row for row in report["rows"] if not row["taken"]]
     for row in refused[:SHOWN]:
         named = row.get("name") or row.get("card_id") or ""
-        yield f"  row {row['row']} {_plain(named)}: {_plain(row['why'])}"
+        yield f"  row {row['row']} {plain(named)}: {plain(row['why'])}"
     if len(refused) > SHOWN:
         yield f"  and {len(refused) - SHOWN} more: --json lists them all"
 
 
 def _import(chosen: Chosen, screen: Console) -> Json:
     """Raises ClientError or LabelFileError."""
-    client = running(chosen.data, chosen.user)
+    client = chosen.where.client()
     try:
         name, file = open_labels(chosen.path)
         with file, _bar(screen) as (progress, task):
@@ -88,7 +88,7 @@ def _import(chosen: Chosen, screen: Console) -> Json:
                 raise LabelFileError(f"{chosen.path}: is empty")
             opened = client.post("/v1/uploads", {"name": name, "size": size})
             form = UploadForm(opened["fields"], name, file, size)
-            _send(opened["url"], form, lambda sent: progress.update(task, total=size, completed=sent))
+            _send(client, opened["url"], form, lambda sent: progress.update(task, total=size, completed=sent))
             upload_id = opened["upload_id"]
             if not chosen.wait:
                 return {"upload_id": upload_id, "state": "waiting", "key": opened["key"]}
@@ -98,9 +98,8 @@ def _import(chosen: Chosen, screen: Console) -> Json:
         client.close()
 
 
-def _send(url: str, form: UploadForm, told: Callable[[int], None]) -> None:
-    with requests.Session() as session:
-        session.trust_env = False  # loopback needs no proxy
+def _send(client: Client, url: str, form: UploadForm, told: Callable[[int], None]) -> None:
+    with client.plain_session() as session:
         try:
             headers = {"Content-Type": form.content_type}
             answer = session.post(url, data=_Told(form, told), headers=headers, timeout=UPLOAD_TIMEOUT_S)
@@ -147,11 +146,7 @@ def _follow(client: Client, upload_id: str, told: Callable[[Json], None]) -> Jso
 
 @contextmanager
 def _bar(screen: Console) -> Iterator[tuple[Progress, Any]]:
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %")
+    percent = TextColumn("{task.percentage:>3.0f} %")
+    columns = TextColumn("{task.description}"), BarColumn(), percent, TimeRemainingColumn()
     with Progress(*columns, console=screen, transient=True) as progress:
         yield progress, progress.add_task("Uploading ", total=None)
-
-
-def _plain(text: str) -> str:
-    """Without what a terminal would act on: names in a zip may hold anything."""
-    return "".join(character if character.isprintable() else "?" for character in text)

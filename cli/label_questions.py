@@ -6,7 +6,18 @@ from typing import Annotated, Any
 import typer
 
 from cli.client import Client
-from cli.said import DEFAULT_DATA, DEFAULT_USER, AsJson, DataFolder, UserName, as_user, echo_json
+from cli.said import (
+    DEFAULT_DATA,
+    DEFAULT_USER,
+    AsJson,
+    DataFolder,
+    Region,
+    Stack,
+    UserName,
+    Where,
+    as_user,
+    echo_json,
+)
 
 Json = dict[str, Any]
 Most = Annotated[int, typer.Option(min=1, max=50, help="How many at most.")]
@@ -14,17 +25,27 @@ NOTHING = "Nothing to ask about: switch on, so that cards are looked at, or labe
 
 
 def next_cards(
-    data: DataFolder = DEFAULT_DATA, user: UserName = DEFAULT_USER, limit: Most = 10, as_json: AsJson = False
+    data: DataFolder = DEFAULT_DATA,
+    user: UserName = DEFAULT_USER,
+    limit: Most = 10,
+    stack: Stack = None,
+    region: Region = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the cards whose labels would teach most, and why these."""
-    as_user(data, user, lambda client: _next(client, limit, as_json=as_json), as_json=as_json)
+    as_user(Where(data, user, stack, region), lambda client: _next(client, limit, as_json=as_json), as_json=as_json)
 
 
 def doubtful(
-    data: DataFolder = DEFAULT_DATA, user: UserName = DEFAULT_USER, limit: Most = 20, as_json: AsJson = False
+    data: DataFolder = DEFAULT_DATA,
+    user: UserName = DEFAULT_USER,
+    limit: Most = 20,
+    stack: Stack = None,
+    region: Region = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the labels that a model which had not seen them contradicts. Did you mean these?"""
-    as_user(data, user, lambda client: _doubtful(client, limit, as_json=as_json), as_json=as_json)
+    as_user(Where(data, user, stack, region), lambda client: _doubtful(client, limit, as_json=as_json), as_json=as_json)
 
 
 def _next(client: Client, limit: int, *, as_json: bool) -> None:

@@ -6,13 +6,19 @@ from typing import Annotated
 
 import typer
 
-from cli import account, deploy, doctor, label_questions, users
+from cli import account, decisions, deploy, doctor, label_questions, matches, models, predict, standing, users
 from cli import backbone as backbone_commands
 from cli import dead_letters as dead_letter_commands
 from cli import deck as deck_commands
-from cli.client import one_use_token
-from cli.demo import USER
-from cli.said import answered
+from cli.said import (
+    DEFAULT_DATA,
+    DEFAULT_USER,
+    DataFolder,
+    Region,
+    Stack,
+    UserName,
+    Where,
+)
 
 app = typer.Typer(
     help="Learns your taste in photos and swipes a deck by it: never twice, never over budget, never when off.",
@@ -28,10 +34,13 @@ app.add_typer(backbone_commands.app, name="backbone")
 app.add_typer(users.app, name="user")
 app.add_typer(deck_commands.app, name="deck")
 app.add_typer(dead_letter_commands.app, name="dead-letters")
-for command in (account.on, account.off, account.report, account.export, account.forget, doctor.doctor, deploy.deploy):
+COMMANDS = (
+    *(standing.status, account.on, account.off, predict.predict, decisions.decisions, decisions.fix, decisions.undo),
+    *(matches.matches, models.models, models.promote, models.rollback),
+    *(account.report, account.export, account.forget, users.token, doctor.doctor, deploy.deploy),
+)
+for command in COMMANDS:
     app.command()(command)
-DataFolder = Annotated[Path, typer.Option("--data", help="Where everything is kept; private to you.")]
-DEFAULT_DATA = Path(".swipr")
 
 
 @app.command()
@@ -103,15 +112,6 @@ def up(
         moves=move,
     )
     raise typer.Exit(starting.run(chosen))
-
-
-@app.command()
-def token(
-    data: DataFolder = DEFAULT_DATA,
-    user: Annotated[str, typer.Option(help="Whose page it opens.")] = USER,
-) -> None:
-    """Print another one-use address of the page of a running `swipr up`."""
-    answered(lambda: typer.echo("{}/#token={}".format(*one_use_token(data, user))))
 
 
 @app.command()
@@ -194,7 +194,9 @@ def train(
 def import_archive(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="A .zip that `swipr export` wrote, here or elsewhere.")],
     data: DataFolder = DEFAULT_DATA,
-    user: Annotated[str, typer.Option(help="Whose it becomes.")] = USER,
+    user: UserName = DEFAULT_USER,
+    stack: Stack = None,
+    region: Region = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object, errors too.")] = False,
 ) -> None:
     """Take in an export: what is here stays, nothing is switched on, and the deck is to be connected again.
@@ -203,7 +205,7 @@ def import_archive(
     """
     from cli import label
 
-    raise typer.Exit(label.run(label.Chosen(path, data, user, as_json, wait=True)))
+    raise typer.Exit(label.run(label.Chosen(path, Where(data, user, stack, region), as_json, wait=True)))
 
 
 @labels_app.command("import")
@@ -216,15 +218,17 @@ def import_labels(
         ),
     ],
     data: DataFolder = DEFAULT_DATA,
-    user: Annotated[str, typer.Option(help="Whose labels they are.")] = USER,
+    user: UserName = DEFAULT_USER,
+    stack: Stack = None,
+    region: Region = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object, errors too.")] = False,
     wait: Annotated[bool, typer.Option(help="Follow it to its report.")] = True,
 ) -> None:
-    """Upload corrected labels to a running `swipr up`, and say what became of each.
+    """Upload corrected labels to a running `swipr up` or a stack, and say what became of each.
 
     Exit status: 0 all were taken; 1 some were refused (the report says which and why); 2 it failed, for example
     because nothing runs on the data folder: start `swipr up` first.
     """
     from cli import label
 
-    raise typer.Exit(label.run(label.Chosen(path, data, user, as_json, wait)))
+    raise typer.Exit(label.run(label.Chosen(path, Where(data, user, stack, region), as_json, wait)))

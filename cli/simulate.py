@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from cli.client import Client, ClientError
@@ -109,7 +109,8 @@ def _play(chosen: Chosen, screen: Console, stack: ExitStack) -> Json:
     stack.callback(client.close)
     course = Course(client, simulator)
     course.connect()
-    with Progress(TextColumn("{task.description}"), BarColumn(), console=screen, transient=True) as progress:
+    columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=screen, transient=True) as progress:
         _teach(course, chosen, progress, screen)
         switched_on = time.monotonic()
         sessions = _swipe(course, progress)

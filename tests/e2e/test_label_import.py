@@ -288,6 +288,7 @@ from pathlib import Path
 sys.path[:0] = [sys.argv[1], sys.argv[1] + "/layers/common"]
 from cli.client import Client
 from cli.label import Chosen, run
+from cli.said import Where
 from tests.e2e.test_label_import import drawn, running
 
 folder = Path(sys.argv[2])
@@ -305,7 +306,7 @@ with running(folder / "data") as runtime:
             most[0] = max(most[0], resident())
     watching = threading.Thread(target=watch)
     watching.start()
-    code = run(Chosen(folder / "large.zip", folder / "data", "ann", True, True))
+    code = run(Chosen(folder / "large.zip", Where(folder / "data", "ann"), True, True))
     over.set()
     watching.join()
     client.close()

@@ -242,6 +242,24 @@ def test_figures_come_with_intervals_from_the_left_out_answers_of_this_very_vers
         assert low < value < high
 
 
+def test_the_answers_that_plots_are_made_of_are_those_of_the_version_in_charge(home: Home) -> None:
+    settle(home)
+    champion(home, 4, labels=40, likes=20)
+    known = learned(home, 4)
+
+    answers = said(home).answers
+
+    assert answers is not None
+    assert (answers.version, answers.threshold, answers.liked, answers.said) == (4, 0.5, known.liked, known.said)
+    assert answers.scores == tuple(round(score, 4) for score in known.scores)
+    assert answers.uncalibrated == (), "evidence kept by an earlier version has none"
+    few = {name: getattr(known, name)[:19] for name in ("liked", "said", "scores", "left_out")}
+    evidence.write("ann", known.model_copy(update=few), home.blobs)
+    assert said(home).answers is None, "too few to draw"
+    learned(home, 3)
+    assert said(home).answers is None
+
+
 def test_left_out_answers_of_another_version_are_not_the_champions(home: Home) -> None:
     settle(home)
     champion(home, 4, labels=40, likes=20)

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from swipr import heads
+from swipr.calibration import calibrate
 from swipr.dual import Kernel
 from swipr.learning import evidence
+from swipr.learning.fit_evidence import evidence_of
 from swipr.learning.learning_curve import learning_curve
 from swipr.models import ModelVersion, Network
 from tests.doubles import BACKBONE
@@ -112,6 +114,27 @@ def test_evidence_is_of_the_published_version_and_by_models_that_had_not_seen_th
     right = np.mean(np.array(known.said) == np.array(known.liked))
     assert model.metrics["accuracy"] == pytest.approx(right)
     assert sum(known.liked) == model.likes
+
+
+def test_evidence_keeps_the_scores_as_they_were_before_calibration(store):
+    blobs = FakeBlobs()
+
+    head = heads.unpack(refit(store, blobs).head)
+
+    known = evidence.read("ann", blobs)
+    before, after = (np.log(np.array(p) / (1 - np.array(p))) for p in (known.uncalibrated, known.left_out))
+    assert head.slope * before + head.intercept == pytest.approx(after, abs=0.01)
+    assert abs(head.intercept) > 0.02, "else its sign would not matter here"
+
+
+def test_a_calibration_that_says_the_same_of_all_cannot_be_undone(store):
+    blobs = FakeBlobs()
+    model = refit(store, blobs)
+    labels = store.labels("ann")
+    liked = np.array([label.choice == "like" for label in labels])
+    flat = calibrate(np.linspace(-1, 1, len(labels)), liked)._replace(slope=0.0)
+
+    assert evidence_of(model, labels, flat, None, ()).uncalibrated == ()
 
 
 def test_evidence_is_there_before_the_version_is_in_charge(store):

@@ -125,3 +125,15 @@ def test_the_bucket_gives_to_the_page_only(resources):
 
     assert rule["AllowedOrigins"] == [{"Ref": "ConsoleUrl"}]
     assert set(rule["AllowedMethods"]) == {"GET", "POST"}
+
+
+def test_the_command_lines_client_can_sign_a_person_in_here_and_nothing_else():
+    resources = source(TEMPLATE)["Resources"]
+    client = resources["CommandLine"]["Properties"]
+    jwt = resources["Gateway"]["Properties"]["Auth"]["Authorizers"]["SignIn"]["JwtConfiguration"]
+
+    assert client["GenerateSecret"] is False, "a program on a person's machine can keep none"
+    assert (client["AllowedOAuthFlows"], client["AllowedOAuthScopes"]) == (["code"], ["swipr/use"])
+    assert [re.fullmatch(r"http://localhost:\d+/", url) is not None for url in client["CallbackURLs"]] == [True]
+    assert client["EnableTokenRevocation"] is True
+    assert jwt["audience"] == [{"Ref": "Console"}, {"Ref": "CommandLine"}]

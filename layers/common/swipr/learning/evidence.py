@@ -48,6 +48,8 @@ class Evidence(Value):
     liked: tuple[bool, ...]
     said: tuple[bool, ...]
     threshold: float
+    uncalibrated: tuple[float, ...] = ()
+    """`left_out` as the models alone would have had it; empty where the calibration cannot be undone."""
     doubtful: tuple[Doubt, ...] = ()
     """Worst first: the more of 50 labels and 15 of 100."""
     curve: tuple[CurvePoint, ...] = ()

@@ -13,6 +13,8 @@ from swipr.models import Label, ModelVersion
 AT_LEAST = 50
 SHARE = 0.15
 _DECIMALS = 6
+#: Where a double has no room left beside 0 and 1, and where a score is 0 or 1 to all its decimals.
+_EXTREME, _MOST_LOGIT = 1e-15, 40.0
 
 
 def evidence_of(
@@ -37,9 +39,20 @@ def evidence_of(
         liked=tuple(labels[int(place)].choice == "like" for place in places),
         said=tuple(said.said.tolist()),
         threshold=said.threshold,
+        uncalibrated=_uncalibrated(said),
         doubtful=contradicted(labels, scores, verdicts),
         curve=curve,
     )
+
+
+def _uncalibrated(said: Calibration) -> tuple[float, ...]:
+    """The left-out logits as scores of their own, by turning slope and intercept back."""
+    if said.slope <= 0:
+        return ()
+    kept = np.clip(said.left_out, _EXTREME, 1 - _EXTREME)
+    logits = (np.log(kept / (1 - kept)) - said.intercept) / said.slope
+    alone = 1 / (1 + np.exp(-np.clip(logits, -_MOST_LOGIT, _MOST_LOGIT)))
+    return tuple(alone.round(_DECIMALS).tolist())
 
 
 def contradicted(labels: Sequence[Label], scores: np.ndarray, said: np.ndarray) -> tuple[Doubt, ...]:

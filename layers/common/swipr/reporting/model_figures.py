@@ -56,6 +56,22 @@ class ModelFigures(Value):
     text: str
 
 
+class Answers(Value):
+    """Left-out answers of the version in charge, one for each label, all arrays in one order: what plots are made of.
+
+    `scores` are calibrated without their own fold; `ranked` all alike, for curves of ranking; `uncalibrated` as the
+    model alone would have had them, empty where unknown. `said`, true: like.
+    """
+
+    version: int
+    threshold: float
+    scores: tuple[float, ...]
+    ranked: tuple[float, ...]
+    uncalibrated: tuple[float, ...]
+    liked: tuple[bool, ...]
+    said: tuple[bool, ...]
+
+
 class ShadowFigures(Value):
     """Of the version that waits: on labels given after both versions had said what they think."""
 
@@ -90,6 +106,21 @@ def model_figures(model: ModelVersion, evidence: Evidence | None, store: Store) 
         warning=WORSENED if model.metrics.get("worsened") else None,
         text=text,
         **figures,
+    )
+
+
+def answers(model: ModelVersion, evidence: Evidence | None) -> Answers | None:
+    """None below enough labels, and of an older version, of which only the figures were kept."""
+    if evidence is None or evidence.version != model.version or len(evidence.liked) < ENOUGH:
+        return None
+    return Answers(
+        version=model.version,
+        threshold=round(evidence.threshold, 4),
+        scores=_rounded(evidence.scores),
+        ranked=_rounded(evidence.left_out),
+        uncalibrated=_rounded(evidence.uncalibrated),
+        liked=evidence.liked,
+        said=evidence.said,
     )
 
 
@@ -147,6 +178,10 @@ def _shares(right: int, n: int, hits: int, said_like: int, likes: int) -> dict[s
         "precision": share(hits, said_like, "cards it called likes were likes"),
         "recall": share(hits, likes, "likes it called likes"),
     }
+
+
+def _rounded(scores: Sequence[float]) -> tuple[float, ...]:
+    return tuple(round(score, 4) for score in scores)
 
 
 def _named(name: str, found: Measured | None) -> dict[str, Any]:

@@ -20,7 +20,14 @@ from swipr.reporting.label_figures import (
     label_figures,
     repeated,
 )
-from swipr.reporting.model_figures import ModelFigures, ShadowFigures, model_figures, shadow_figures
+from swipr.reporting.model_figures import (
+    Answers,
+    ModelFigures,
+    ShadowFigures,
+    answers,
+    model_figures,
+    shadow_figures,
+)
 from swipr.reporting.shares import Share, share
 
 DAYS = 30
@@ -72,6 +79,8 @@ class Report(Value):
     labels: LabelFigures
     model: ModelFigures | None
     """Of the version in charge."""
+    answers: Answers | None
+    """Of the version in charge; none without enough of them."""
     shadow: ShadowFigures | None
     """Of the version that waits behind the gate."""
     foretold: Foretold
@@ -109,6 +118,7 @@ def report_of(
         at=at,
         labels=label_figures(labels),
         model=model_figures(model, known, store) if model else None,
+        answers=answers(model, known) if model else None,
         shadow=shadow_figures(user, labels, store),
         foretold=foretold(labels),
         repeated=repeated(labels),
