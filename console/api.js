@@ -6,10 +6,11 @@ const TIMEOUT_MS = 15_000; // longer than an action in flight, which the switch 
 
 /** `known`: Swipr answered and refused. Otherwise nobody can tell whether the call arrived. `message` is for people. */
 export class ApiError extends Error {
-  constructor(message, { known, status = 0 }) {
+  constructor(message, { known, status = 0, field = null }) {
     super(message);
     this.known = known;
     this.status = status;
+    this.field = field;
   }
 }
 
@@ -31,6 +32,26 @@ export async function postLabel(cardId, choice, source) {
   return label;
 }
 
+/** Up to 100 labels, all or none; whatever is sent again under the same key is done once. Returns the stored labels. */
+export async function postLabels(labels, key) {
+  const { stored } = await json("POST", "/v1/labels", { labels }, { "Idempotency-Key": key });
+  return stored;
+}
+
+/** {cards, text}: the next cards to ask about, in their order; `text` says what to do when there are none. */
+export const readQuestions = (limit) => json("GET", `/v1/labels/next?${new URLSearchParams({ limit: String(limit) })}`);
+export const readReport = () => json("GET", "/v1/report");
+
+/** Null if there is none. */
+export async function readLabel(cardId) {
+  try {
+    return await json("GET", `/v1/labels/${encodeURIComponent(cardId)}`);
+  } catch (error) {
+    if (error.status === 404) return null;
+    throw error;
+  }
+}
+
 /** Take the answer back; one that is gone already is as good. */
 export async function deleteLabel(cardId) {
   try {
@@ -45,12 +66,12 @@ export async function readPhoto(cardId, n) {
   return answer.blob();
 }
 
-async function json(method, path, body) {
-  return (await call(method, path, body)).json();
+async function json(method, path, body, extra) {
+  return (await call(method, path, body, extra)).json();
 }
 
-async function call(method, path, body) {
-  const headers = { Authorization: await authorization() };
+async function call(method, path, body, extra = {}) {
+  const headers = { Authorization: await authorization(), ...extra };
   if (body) headers["Content-Type"] = "application/json";
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal, cache: "no-store" })
@@ -66,5 +87,5 @@ async function call(method, path, body) {
 async function refusal(answer) {
   const problem = await answer.json().catch(() => ({}));
   const message = problem.detail || problem.title || `Swipr answered ${answer.status}.`;
-  return new ApiError(message, { known: answer.status < 500, status: answer.status });
+  return new ApiError(message, { known: answer.status < 500, status: answer.status, field: problem.field ?? null });
 }

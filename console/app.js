@@ -1,45 +1,25 @@
-// The page's start, its clock, and what each button does.
+// Home: what it reads, and what each of its buttons does.
 
-import { deleteLabel, postLabel, putActing, putSwitch, readDecisions, readStatus } from "/console/api.js";
+import { deleteLabel, postLabel, putActing, putSwitch, readDecisions } from "/console/api.js";
 import { admitNewer, cardOf, openWhy, pressKey, renderDecisions } from "/console/decisions.js";
-import { announce, byId, fill, show } from "/console/dom.js";
+import { announce, byId } from "/console/dom.js";
 import { renderCountdown, renderHome } from "/console/home.js";
-import { authorization, signIn, SignedOutError } from "/console/session.js";
-import { asks, change, isHeld, keepLabel, keepNewest, keepOlder, keepStatus, serverNow, state, subscribe } from "/console/store.js";
+import { leftBy, openPage, poll } from "/console/shell.js";
+import { asks, change, isHeld, keepLabel, keepNewest, keepOlder, keepStatus, serverNow, state } from "/console/store.js";
 import { sentence } from "/console/words.js";
 
-const POLL_MS = 2000;
-const SLOWEST_POLL_MS = 15_000;
-const RENEW_MS = 60_000; // how often a hidden page looks whether its token wants renewing
+const READ_AGAIN_MS = 2000; // while a session is under way
 const PAGES_TO_LOOK_THROUGH = 5;
 
 // --- asking Swipr ---
 
-let failures = 0;
-let timer = 0;
 let seen = null; // what the decisions were last read for
-
-async function poll() {
-  clearTimeout(timer);
-  if (document.hidden || state.signedOut) return;
-  try {
-    keepStatus(await readStatus());
-    failures = 0;
-    if (state.status) await refreshDecisions();
-  } catch (error) {
-    if (leftBy(error)) return;
-    failures += 1;
-    change({ offlineSince: state.offlineSince ?? Date.now() });
-  }
-  clearTimeout(timer); // another poll may have begun meanwhile
-  timer = setTimeout(poll, Math.min(POLL_MS * 2 ** failures, SLOWEST_POLL_MS));
-}
 
 /** Read the newest page when something has happened, and now and then while Swipr is on. */
 async function refreshDecisions() {
   const { sessions, held, labels, budget, status, switch: isOn } = state.status;
   const now = JSON.stringify([sessions[0]?.session_id, held, labels, budget.likes_today, status?.at,
-    isOn === "on" && Math.floor(serverNow() / (status?.code === "running" ? POLL_MS : 5 * POLL_MS))]);
+    isOn === "on" && Math.floor(serverNow() / (status?.code === "running" ? READ_AGAIN_MS : 5 * READ_AGAIN_MS))]);
   if (now === seen && !state.loadFailed) return;
   await load(() => readDecisions(), keepNewest);
   seen = now;
@@ -57,23 +37,10 @@ async function load(read, keep) {
   }
 }
 
-/** True, and the page shows the sign-in, if the error says that the person is signed out. */
-function leftBy(error) {
-  if (!(error instanceof SignedOutError)) return false;
+/** Nobody else may see what was on the page. */
+function left() {
   seen = null;
-  change({ signedOut: { why: error.message, retry: false }, status: null, decisions: [], cursor: null, loaded: false, answers: new Map() });
-  return true;
-}
-
-async function start() {
-  change({ signedOut: null });
-  try {
-    await signIn();
-  } catch (error) {
-    if (!leftBy(error)) change({ signedOut: { why: "Swipr could not be reached. Your address is still good.", retry: true } });
-    return;
-  }
-  await poll();
+  change({ decisions: [], cursor: null, loaded: false, answers: new Map() });
 }
 
 // --- what the buttons do ---
@@ -143,16 +110,7 @@ async function showWaiting() {
   }
 }
 
-function changeTheme() {
-  const root = document.documentElement;
-  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  root.dataset.theme = dark ? "light" : "dark";
-  localStorage.setItem("swipr-theme", root.dataset.theme);
-}
-
 const ACTIONS = {
-  "sign-in": start,
-  theme: changeTheme,
   switch: flip,
   "try-again": () => press("again", () => putSwitch(true), "Not asked again."),
   dry: () => { if (state.status.acting) act(false); },
@@ -171,29 +129,12 @@ const ACTIONS = {
 // --- drawing and listening ---
 
 function render() {
-  const { signedOut } = state;
-  byId("signin").hidden = !signedOut;
-  byId("home").hidden = Boolean(signedOut);
-  if (signedOut) {
-    fill(byId("signin"), { title: signedOut.retry ? "Not signed in yet" : "Not signed in", why: signedOut.why });
-    show(byId("signin"), { retry: signedOut.retry });
-  }
   renderHome(state);
   renderDecisions(state);
 }
 
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-action]");
-  if (button && button.getAttribute("aria-disabled") !== "true") ACTIONS[button.dataset.action](button);
-});
-document.addEventListener("visibilitychange", poll);
-window.addEventListener("hashchange", () => { if (location.hash.includes("token=")) start(); });
 byId("decisions").addEventListener("keydown", pressKey);
 byId("decisions").addEventListener("mouseleave", () => change({}));
 byId("decisions").addEventListener("toggle", (event) => { if (event.target.open) openWhy(event.target.closest(".decision"), state); }, true);
 setInterval(() => renderCountdown(state), 1000);
-setInterval(() => { if (!state.signedOut) authorization().catch(leftBy); }, RENEW_MS);
-
-document.documentElement.dataset.theme = localStorage.getItem("swipr-theme") ?? "";
-subscribe(render);
-start();
+openPage({ actions: ACTIONS, render, polled: refreshDecisions, left });

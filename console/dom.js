@@ -26,3 +26,11 @@ export const press = (button, isPressed) => button.setAttribute("aria-pressed", 
 
 /** Read out once by screen readers. */
 export const announce = (words) => { byId("said").textContent = words; };
+
+/** An SVG element; attributes as they are, text as text. */
+export function drawn(name, attributes, ...children) {
+  const node = document.createElementNS(byId("icons").namespaceURI, name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  node.append(...children);
+  return node;
+}

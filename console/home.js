@@ -1,24 +1,19 @@
 // How things stand: the switch, likes left, the deck, the model, the last sessions.
 
 import { announce, busy, byId, fill, fromTemplate, part, press, show } from "/console/dom.js";
+import { deckWaits, kindOf, PILL } from "/console/standing.js";
 import { serverNow } from "/console/store.js";
 import { clock, count, deckHealth, deckName, DeckName, duration, exactClock, outcome, score, sentence } from "/console/words.js";
 
 const SESSIONS_SHOWN = 4;
 const MOST_PIPS = 24; // more would be too thin to count; then a bar says the same
 
-const PILL = {
-  loading: ["", "Looking"], acting: ["is-acting", "On, acting"], dry: ["is-dry", "Dry run"], off: ["", "Off"],
-  ending: ["", "Turning off"], starting: ["", "Turning on"], stopped: ["is-error", "Stopped"], wait: ["", "Waiting"],
-};
 const WORDS = { loading: "…", acting: "On", dry: "Dry run", off: "Off", ending: "Turning off", starting: "Turning on", stopped: "Stopped", wait: "Waiting" };
 const EYEBROWS = { wait: "On, but" };
 const KNOBS = { acting: "on", dry: "on", wait: "on", off: "off", stopped: "off" };
 
 export function renderHome(state) {
   const kind = kindOf(state);
-  renderPill(state, kind);
-  renderOffline(state);
   renderHero(state, kind);
   byId("facts").hidden = !state.status;
   if (!state.status) return;
@@ -30,37 +25,8 @@ export function renderHome(state) {
   renderCountdown(state);
 }
 
-/** Which of the switch's states to show. "Off" is said only when Swipr said so. */
-function kindOf({ status, pending }) {
-  if (!status) return "loading";
-  if (pending === "off" || status.switch === "stopping") return "ending";
-  if (pending === "on") return "starting";
-  if (status.switch === "off") return status.status?.code === "refused" ? "stopped" : "off";
-  if (isWaiting(status)) return "wait";
-  return status.acting ? "acting" : "dry";
-}
-
 /** On, but no look is planned, and no answer of the person's would plan one. */
 const isStuck = (status) => status.switch === "on" && status.next_due_at === null && status.status?.code !== "held_cards";
-const deckWaits = ({ deck_wait_until }) => deck_wait_until !== null && Date.parse(deck_wait_until) > serverNow();
-const isWaiting = (status) => deckWaits(status) || status.model === null || status.status?.code === "held_cards";
-
-function renderPill({ status, signedOut, offlineSince, clockOffset }, kind) {
-  let [style, word] = PILL[kind];
-  if (offlineSince && status) [style, word] = ["", `${PILL[kind][1]} at ${clock(Date.parse(status.now) - clockOffset)}`];
-  if (signedOut) [style, word] = ["", "Not signed in"];
-  byId("pill").className = `state ${style}`;
-  fill(byId("pill"), { word });
-}
-
-function renderOffline({ status, signedOut, offlineSince, clockOffset }) {
-  const banner = byId("offline");
-  banner.hidden = !offlineSince || Boolean(signedOut);
-  if (banner.hidden) return;
-  fill(banner, { say: status
-    ? `This is how things stood at ${exactClock(Date.parse(status.now) - clockOffset)}; whether it still runs is not known. Trying again by itself.`
-    : "Is `swipr up` running? Trying again by itself." });
-}
 
 function renderHero(state, kind) {
   const hero = byId("hero");

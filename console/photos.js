@@ -34,6 +34,14 @@ function addressOf(cardId, n) {
   return addresses.get(name);
 }
 
+/** The photo as an image that is ready to be drawn. Raises ApiError, whose status is 404 when it is gone. */
+export async function pictureOf(cardId, n) {
+  const img = new Image();
+  img.src = await addressOf(cardId, n);
+  await img.decode();
+  return img;
+}
+
 /** Give back the photos of one card. */
 export function dropPhotos(cardId) {
   for (const [name, address] of addresses) {

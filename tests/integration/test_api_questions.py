@@ -113,7 +113,7 @@ def test_what_nobody_could_answer_is_not_asked(install: Make, changes: dict[str,
 
 
 def test_a_newcomer_is_asked_nothing(call: Caller) -> None:
-    assert call("GET", "/v1/labels/next", user="newcomer").body == {"cards": []}
+    assert call("GET", "/v1/labels/next", user="newcomer").body == {"cards": [], "text": questions.NONE_SEEN}
 
 
 def test_a_labelled_card_is_not_asked_again(call: Caller) -> None:
@@ -124,7 +124,7 @@ def test_a_labelled_card_is_not_asked_again(call: Caller) -> None:
     for card_id in first:
         call("POST", f"/v1/decisions/{card_id}/label", {"choice": "like"})
 
-    assert call("GET", "/v1/labels/next").body["cards"] == []
+    assert call("GET", "/v1/labels/next").body == {"cards": [], "text": questions.ALL_ANSWERED}
 
 
 def test_a_card_far_back_is_found_when_nothing_newer_can_be_asked(install: Make) -> None:
@@ -158,7 +158,7 @@ def test_cards_of_another_backbone_or_with_lost_or_damaged_features_are_asked_to
 
 
 @pytest.mark.parametrize("path", ["next", "doubtful"])
-@pytest.mark.parametrize("limit", ["0", "101", "x"])
+@pytest.mark.parametrize("limit", ["0", "301", "x"])
 def test_a_wrong_limit_is_refused(call: Caller, path: str, limit: str) -> None:
     assert call("GET", f"/v1/labels/{path}", query={"limit": limit}).body["field"] == "limit"
 

@@ -18,6 +18,8 @@ from swipr.models import Decision, Label, User
 
 #: A re-check needs photos to show: so many doubtful labels are looked through for some.
 RECHECKS_TRIED = 10
+#: Cards at once: so many may be taken along to where there is no connection.
+MOST_ASKED = 300
 WHY = {
     "diverse": "unlike what you have labelled so far",
     "uncertain": "near to your line",
@@ -25,6 +27,11 @@ WHY = {
     "recheck": "your answer here tells the model much",
 }
 HELD = "it is held until you answer"
+NONE_SEEN = (
+    "no card with a photo that can be shown has been looked at yet: turn swiping on (a dry run is enough), or import "
+    "labelled photos"
+)
+ALL_ANSWERED = "every card whose photos can still be shown has your answer: the next session brings more"
 NO_DOUBTS = "no label of yours is doubted by a model that had not seen it"
 DOUBTS = (
     "labels that a model which had not seen them contradicts, worst first; say the same again to keep one (with "
@@ -33,7 +40,7 @@ DOUBTS = (
 
 
 class NextQuery(BaseModel):
-    limit: Annotated[int, Field(ge=1, le=50), DIGITS] = 10
+    limit: Annotated[int, Field(ge=1, le=MOST_ASKED), DIGITS] = 10
 
 
 class DoubtfulQuery(BaseModel):
@@ -52,7 +59,7 @@ def to_ask(api: Api, user_id: str, query: NextQuery) -> CardsToLabel:
             asked.append(_again(api, user, labels[question.card_id]))
         else:
             asked.append(_card(left[question.card_id], question, held=False))
-    return CardsToLabel(cards=tuple(asked))
+    return CardsToLabel(cards=tuple(asked), text=None if asked else ALL_ANSWERED if decided else NONE_SEEN)
 
 
 def _questions(

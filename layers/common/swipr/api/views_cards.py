@@ -85,7 +85,10 @@ class CardToLabel(View):
 
 
 class CardsToLabel(View):
+    """`text`: what to do where there is no card to ask about."""
+
     cards: tuple[CardToLabel, ...]
+    text: str | None = None
 
 
 class DoubtfulLabel(View):
