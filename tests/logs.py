@@ -20,11 +20,13 @@ class Log:
 
 @contextmanager
 def handlers_log() -> Iterator[Log]:
-    """The logger keeps the stream that it found when it was made, which may be that of another test."""
-    log, handler = Log(), logger().registered_handler
+    """The logger keeps the stream and the level that it found when it was made, which may be those of another test."""
+    log, handler, level = Log(), logger().registered_handler, logger().log_level
     assert isinstance(handler, logging.StreamHandler)
     before, handler.stream = handler.stream, log.written
+    logger().setLevel(logging.INFO)
     try:
         yield log
     finally:
         handler.stream = before
+        logger().setLevel(level)
